@@ -1,0 +1,1 @@
+export declare const words: (line: string) => string[];

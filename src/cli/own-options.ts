@@ -1,0 +1,103 @@
+// The options of `shoal run` itself, as opposed to the job's parameters: the table, and the check of their
+// values.
+
+import { ShoalError } from "../errors.ts";
+import { parseBytes, parseDuration } from "../base/units.ts";
+import { quote } from "./printable.ts";
+
+interface OwnOption {
+  /** As commander reads it. */
+  readonly flags: string;
+  readonly about: string;
+}
+
+export const ownOptions = {
+  slots: { flags: "--slots <n>", about: "tasks that run at a time, 1 to 1024 (default: the machine's cores)" },
+  memory: { flags: "--memory <size>", about: "memory for records before they go to disk: 256m, 2g (default: a quarter of the machine's)" },
+  partitions: { flags: "--partitions <n>", about: "tasks of each stage after a shuffle (default: by the input's size)" },
+  splitSize: { flags: "--split-size <size>", about: "input of one task: 16m (default: by the input's size)" },
+  overwrite: { flags: "--overwrite", about: "replace an output directory that another job wrote" },
+  taskTimeout: { flags: "--task-timeout <time>", about: "fail attempts that take longer: 30s, 5m (default: no limit)" },
+  state: { flags: "--state <dir>", about: "where bundles and scratch files are kept (default: .shoal)" },
+  json: { flags: "--json", about: "print one JSON document on standard output" },
+  quiet: { flags: "--quiet", about: "print no progress and no report" },
+  explain: { flags: "--explain", about: "explain the speed-up: Amdahl's law, Karp-Flatt metric" },
+  help: { flags: "-h, --help", about: "show this help; after a job's file, its parameters too" },
+} as const satisfies Record<string, OwnOption>;
+
+type Name = keyof typeof ownOptions;
+
+/** "--slots": an option's long name as it is typed. */
+export const longName = (name: Name): string => /--[a-z-]+/.exec(ownOptions[name].flags)![0];
+
+export const ownNames: readonly string[] = (Object.keys(ownOptions) as Name[]).map(longName);
+
+/** As commander gives them: text where there is a value. */
+export type RawOptions = Readonly<Partial<Record<Name, string | boolean>>>;
+
+/** The same, checked. Undefined: not given. */
+export interface RunFlags {
+  readonly slots: number | undefined;
+  readonly memoryBytes: number | undefined;
+  readonly partitions: number | undefined;
+  readonly splitBytes: number | undefined;
+  readonly taskTimeoutMs: number | undefined;
+  readonly stateDir: string | undefined;
+  readonly overwrite: boolean;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly explain: boolean;
+  readonly help: boolean;
+}
+
+export const slotsMax = 1024;
+const partitionsMax = 100_000;
+const memoryMin = 2 ** 20;
+const splitMax = 2 ** 40;
+const timeoutMax = 24 * 86_400_000;
+
+/** Checks every value; BAD_OPTION names the option, what was received and what is expected. */
+export function checkOptions(raw: RawOptions): RunFlags {
+  return {
+    slots: whole(raw, "slots", 1, slotsMax),
+    memoryBytes: measured(raw, "memory", parseBytes, memoryMin, Number.MAX_SAFE_INTEGER, "a size of at least 1m, such as 256m or 2g"),
+    partitions: whole(raw, "partitions", 1, partitionsMax),
+    splitBytes: measured(raw, "splitSize", parseBytes, 1, splitMax, "a size from 1 byte to 1t, such as 16m"),
+    taskTimeoutMs: measured(raw, "taskTimeout", parseDuration, 1, timeoutMax, "a time from 1ms to 576h, such as 30s or 5m"),
+    stateDir: directory(raw),
+    overwrite: raw.overwrite === true,
+    json: raw.json === true,
+    quiet: raw.quiet === true,
+    explain: raw.explain === true,
+    help: raw.help === true,
+  };
+}
+
+function whole(raw: RawOptions, name: Name, min: number, max: number): number | undefined {
+  const text = raw[name];
+  if (typeof text !== "string") return undefined;
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+  if (value >= min && value <= max) return value;
+  throw bad(name, text, `a whole number from ${min} to ${max}`);
+}
+
+function measured(
+  raw: RawOptions, name: Name, parse: (text: string) => number | null, min: number, max: number, expected: string,
+): number | undefined {
+  const text = raw[name];
+  if (typeof text !== "string") return undefined;
+  const value = parse(text);
+  if (value !== null && value >= min && value <= max) return value;
+  throw bad(name, text, expected);
+}
+
+function directory(raw: RawOptions): string | undefined {
+  const text = raw.state;
+  if (typeof text !== "string") return undefined;
+  if (text === "" || text.includes("\0") || text.startsWith("--")) throw bad("state", text, "a directory");
+  return text;
+}
+
+const bad = (name: Name, received: string, expected: string): ShoalError =>
+  new ShoalError("BAD_OPTION", `${longName(name)} must be ${expected}, received ${quote(received)}`,
+    { details: { option: longName(name), received, expected } });

@@ -1,0 +1,204 @@
+// `shoal run`: from the command line to the exit code.
+//
+// Standard output carries the job's value, or the one document of --json, and nothing else. Everything for
+// people goes to standard error.
+
+import type { Writable } from "node:stream";
+import { isShoalError, ShoalError, toErrorData } from "../errors.ts";
+import type { Api, JobDescription, JobResult, LoadApi, Report, RunOptions } from "./api.ts";
+import { exitCodeOf, exitCodes } from "./exit-codes.ts";
+import type { ExitCode } from "./exit-codes.ts";
+import { failureLines } from "./failure-text.ts";
+import { OutputStream } from "./output-stream.ts";
+import { paintFor } from "./paint.ts";
+import type { Paint } from "./paint.ts";
+import type { RunFlags } from "./own-options.ts";
+import { parseParameters } from "./params.ts";
+import { escapeLine } from "./printable.ts";
+import { ProgressView } from "./progress-view.ts";
+import type { LiveLine, Screen } from "./progress-view.ts";
+import { jsonDocument, valueLines } from "./result-text.ts";
+import { parseRunLine, runHelp } from "./run-line.ts";
+import type { RunLine } from "./run-line.ts";
+import { onSignals } from "./signals.ts";
+import type { SignalSource } from "./signals.ts";
+
+/** The process around the command, so that tests can give their own. */
+export interface Surroundings {
+  readonly stdout: Writable;
+  readonly stderr: Screen;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signals: SignalSource;
+  readonly loadApi: LoadApi;
+}
+
+/** Runs `shoal run <args>` and returns the exit code. Never rejects. */
+export async function run(args: readonly string[], around: Surroundings): Promise<ExitCode> {
+  const out = new OutputStream(around.stdout);
+  const paint = await paintFor(around.env, around.stderr.isTTY === true);
+  // Known before the line is parsed, so that a mistake in the line is told as asked for, too.
+  const json = args.includes("--json");
+  try {
+    const line = parseRunLine(args);
+    if (line.job === null) {
+      await out.write([runHelp(null)]);
+      return exitCodes.success;
+    }
+    return await new Run(line.job, line, around, out, paint).perform();
+  } catch (error) {
+    return await fail(error, { around, out, paint, json, job: null });
+  }
+}
+
+class Run {
+  private readonly job: string;
+  private readonly line: RunLine;
+  private readonly around: Surroundings;
+  private readonly out: OutputStream;
+  private readonly paint: Paint;
+  private readonly view: ProgressView;
+  private readonly controller = new AbortController();
+  private description: JobDescription | null = null;
+
+  constructor(job: string, line: RunLine, around: Surroundings, out: OutputStream, paint: Paint) {
+    this.job = job;
+    this.line = line;
+    this.around = around;
+    this.out = out;
+    this.paint = paint;
+    this.view = new ProgressView({ screen: around.stderr, paint, quiet: line.flags.quiet, loadLiveLine: () => liveLine(around.stderr) });
+  }
+
+  async perform(): Promise<ExitCode> {
+    const { flags } = this.line;
+    const stopListening = onSignals(this.around.signals, (signal) => this.cancel(signal));
+    let api: Api | null = null;
+    try {
+      api = await this.around.loadApi();
+      const shoal = await api.connect(connectOptions(flags, (text) => this.view.output(text)));
+      let result: JobResult<unknown>;
+      try {
+        this.controller.signal.throwIfAborted();
+        this.description = await shoal.describe(this.job);
+        if (flags.help) {
+          await this.out.write([runHelp({ typed: this.job, description: this.description })]);
+          return exitCodes.success;
+        }
+        const parameters = parseParameters(this.description.parameters, this.line.rest);
+        result = await shoal.run(this.job, parameters, this.runOptions());
+      } finally {
+        await shoal.close();
+        this.view.close();
+      }
+      await this.succeed(api, result);
+      return exitCodes.success;
+    } catch (error) {
+      this.view.close();
+      const { around, out, paint } = this;
+      return await fail(error, { around, out, paint, json: flags.json, job: this.description?.name ?? null, api, explain: flags.explain });
+    } finally {
+      stopListening();
+    }
+  }
+
+  private cancel(signal: NodeJS.Signals): void {
+    const why = signal === "SIGINT" ? "Ctrl-C" : signal;
+    this.view.note(`${why}: cancelling and cleaning up; once more ends at once`);
+    this.controller.abort(new ShoalError("CANCELLED", `cancelled by ${why}`));
+  }
+
+  private runOptions(): RunOptions {
+    const { partitions, splitBytes, taskTimeoutMs, overwrite } = this.line.flags;
+    return {
+      signal: this.controller.signal,
+      // performance.now()'s zero is the start of this process: the report's wall time begins where the user's
+      // does.
+      startedAt: 0,
+      overwrite,
+      onProgress: (progress) => this.view.progress(progress),
+      onNote: (line) => this.view.note(line),
+      ...(partitions === undefined ? {} : { partitions }),
+      ...(splitBytes === undefined ? {} : { splitBytes }),
+      ...(taskTimeoutMs === undefined ? {} : { taskTimeoutMs }),
+    };
+  }
+
+  private async succeed(api: Api, result: JobResult<unknown>): Promise<void> {
+    const { flags } = this.line;
+    const { value, output, report } = result;
+    if (flags.json) {
+      await this.out.write(jsonDocument({
+        format: 1, ok: true, exitCode: exitCodes.success, job: this.description!.name, run: result.job, value,
+        ...(output === null ? {} : { output: { directory: output.directory, files: output.files } }),
+        ...reportMembers(api, report, flags.explain),
+      }));
+      return;
+    }
+    if (output === null) await this.out.write(valueLines(value));
+    if (flags.quiet) return;
+    if (output !== null) {
+      const { length } = output.files;
+      this.print(`${this.paint.green("wrote")} ${length} ${length === 1 ? "file" : "files"} to ${escapeLine(output.directory)}`);
+    }
+    const [title, ...rest] = api.renderReport(report, { explain: flags.explain }).map(escapeLine);
+    this.print(this.paint.bold(title ?? ""), ...rest);
+  }
+
+  private print(...lines: string[]): void {
+    this.around.stderr.write(`${lines.join("\n")}\n`);
+  }
+}
+
+interface FailureContext {
+  readonly around: Surroundings;
+  readonly out: OutputStream;
+  readonly paint: Paint;
+  readonly json: boolean;
+  readonly job: string | null;
+  readonly api?: Api | null;
+  readonly explain?: boolean;
+}
+
+/** Tells of a failure, on standard error and under --json on standard output too. Returns the exit code. */
+async function fail(error: unknown, { around, out, paint, json, job, api, explain }: FailureContext): Promise<ExitCode> {
+  const exitCode = exitCodeOf(error);
+  const report = (error as { report?: Report } | null)?.report;
+  const lines = failureLines(error, { paint, debug: around.env["SHOAL_DEBUG"] === "1" });
+  if (report !== undefined && api && explain === true && !json) lines.unshift(...api.renderReport(report, { explain }).map(escapeLine), "");
+  around.stderr.write(`${lines.join("\n")}\n`);
+  if (json) {
+    const members = report !== undefined && api ? reportMembers(api, report, explain === true) : {};
+    const document = jsonDocument({
+      format: 1, ok: false, exitCode, ...(job === null ? {} : { job }), ...members, error: errorMembers(error),
+    });
+    // Standard output may be what failed; the exit code and standard error have told already.
+    await out.write(document).catch(() => {});
+  }
+  return exitCode;
+}
+
+const reportMembers = (api: Api, report: Report, explain: boolean): Record<string, unknown> =>
+  ({ report: api.reportJson(report), ...(explain ? { explain: api.explainReport(report) } : {}) });
+
+/** An error as docs/cli.md has it: without stacks. */
+function errorMembers(error: unknown): Record<string, unknown> {
+  const ours = isShoalError(error) ? error : null;
+  const strip = ({ stack: _, cause, ...data }: ReturnType<typeof toErrorData>): Record<string, unknown> =>
+    ({ ...data, ...(cause === undefined ? {} : { cause: strip(cause) }) });
+  return { code: "INTERNAL", ...strip(toErrorData(error)), definite: ours?.definite ?? false, retryable: ours?.retryable ?? false };
+}
+
+function connectOptions(flags: RunFlags, onOutput: (text: string) => void): Parameters<Api["connect"]>[0] {
+  const { slots, memoryBytes, stateDir } = flags;
+  return {
+    onOutput,
+    ...(slots === undefined ? {} : { slots }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(stateDir === undefined ? {} : { stateDir }),
+  };
+}
+
+async function liveLine(screen: Screen): Promise<LiveLine> {
+  const { createLogUpdate } = await import("log-update");
+  return createLogUpdate(screen as NodeJS.WriteStream);
+}

@@ -1,0 +1,79 @@
+// The commands of `shoal`, and what it says when there is none of that name. Loads nothing before it knows
+// which.
+
+import { readFileSync } from "node:fs";
+import { nearest } from "../base/near.ts";
+import { ShoalError } from "../errors.ts";
+import { exitCodeOf, exitCodes } from "./exit-codes.ts";
+import type { ExitCode } from "./exit-codes.ts";
+import { OutputStream } from "./output-stream.ts";
+import { quote } from "./printable.ts";
+import type { Surroundings } from "./run.ts";
+
+interface CommandEntry {
+  readonly about: string;
+  readonly perform: (args: readonly string[], around: Surroundings) => Promise<ExitCode>;
+}
+
+/** To add a command: a file that exports what performs it, and an entry here. */
+const commands: Readonly<Record<string, CommandEntry>> = {
+  run: {
+    about: "run a job: shoal run job.ts [its parameters] [options]",
+    perform: async (args, around) => (await import("./run.ts")).run(args, around),
+  },
+};
+
+const help = `Usage: shoal <command>
+
+Commands:
+${Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(8)}${about}`).join("\n")}
+
+Options:
+  --version  show the version
+  --help     show this help; shoal <command> --help shows the command's
+`;
+
+/** Runs the command that `argv` names (without node and script). Never rejects. */
+export async function shoal(argv: readonly string[], around: Surroundings): Promise<ExitCode> {
+  const [name, ...args] = argv;
+  if (name === undefined) {
+    around.stderr.write(help);
+    return exitCodes.usage;
+  }
+  try {
+    if (name === "--version" || name === "-V") return await print(`${version()}\n`, around);
+    if (name === "--help" || name === "-h" || (name === "help" && args.length === 0)) return await print(help, around);
+    if (name === "help") return await find(args[0]!).perform(["--help"], around);
+    return await find(name).perform(args, around);
+  } catch (error) {
+    const { failureLines } = await import("./failure-text.ts");
+    around.stderr.write(`${failureLines(error).join("\n")}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+async function print(text: string, around: Surroundings): Promise<ExitCode> {
+  await new OutputStream(around.stdout).write([text]);
+  return exitCodes.success;
+}
+
+function find(name: string): CommandEntry {
+  if (Object.hasOwn(commands, name)) return commands[name]!;
+  const isOption = name.startsWith("-");
+  const names = Object.keys(commands);
+  const isJob = /\.[cm]?[jt]sx?$/.test(name);
+  const near = isJob ? quote(`shoal run ${name}`)
+    : nearest(name, isOption ? ["--version", "--help"] : names) ?? names.find((other) => letters(other) === letters(name));
+  const suggestion = near === undefined ? "" : `; did you mean ${near}?`;
+  throw new ShoalError("BAD_OPTION", `unknown ${isOption ? "option" : "command"} ${quote(name)}${suggestion}`,
+    { hint: "shoal --help lists the commands.", details: { received: name } });
+}
+
+/** Equal for words whose letters are only swapped: "rnu" and "run". */
+const letters = (word: string): string => [...word].sort().join("");
+
+/** From package.json, which lies two directories above both dist/cli and src/cli. */
+function version(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

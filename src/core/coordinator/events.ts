@@ -1,0 +1,56 @@
+// The coordinator's vocabulary: every event that can happen to it, every effect that it can order.
+
+import type { AttemptId, TaskNumber, WorkerId } from "../../base/ids.ts";
+import type { ErrorData } from "../../errors.ts";
+import type { AttemptFigures, Failure, JobOutcome, JobSpec, OutputLocation, StageIndex } from "../types.ts";
+
+export type CoordinatorEvent =
+  /** Once, first. */
+  | { readonly kind: "JobSubmitted"; readonly job: JobSpec }
+  | { readonly kind: "WorkerJoined"; readonly worker: WorkerId; readonly slots: number }
+  /** The worker's process is gone, and with it the blocks that it held. Its id never comes back. */
+  | { readonly kind: "WorkerLost"; readonly worker: WorkerId; readonly reason: string }
+  /** The attempt has a slot and runs now. */
+  | { readonly kind: "AttemptStarted"; readonly worker: WorkerId; readonly attempt: AttemptId; readonly slot: number }
+  /** Totals so far, for people; decides nothing. */
+  | { readonly kind: "AttemptProgressed"; readonly attempt: AttemptId; readonly recordsIn: number; readonly bytesIn: number }
+  | { readonly kind: "AttemptFinished"; readonly worker: WorkerId; readonly attempt: AttemptId; readonly figures: AttemptFigures }
+  | { readonly kind: "AttemptFailed"; readonly worker: WorkerId; readonly attempt: AttemptId; readonly failure: Failure }
+  | { readonly kind: "CancelRequested"; readonly reason: string }
+  /** The answer to `CommitOutput`. */
+  | { readonly kind: "OutputCommitted" }
+  | { readonly kind: "CommitFailed"; readonly error: ErrorData }
+  /** `nextDeadline()` has come. */
+  | { readonly kind: "TimePassed" };
+
+export type CoordinatorEffect =
+  /** Run this attempt. `inputs` has, for each stage that it reads, the finished output of every task, by task order. */
+  | {
+      readonly kind: "AssignAttempt";
+      readonly worker: WorkerId;
+      readonly attempt: AttemptId;
+      readonly stage: StageIndex;
+      /** The task's index within its stage. */
+      readonly index: number;
+      readonly inputs: readonly (readonly OutputLocation[])[];
+      readonly isBackup: boolean;
+    }
+  /** Stop this attempt; an `AttemptFailed` (cancelled) or a late outcome comes back. */
+  | { readonly kind: "CancelAttempt"; readonly worker: WorkerId; readonly attempt: AttemptId; readonly reason: string }
+  /** Delete what this attempt wrote: it lost, and nothing will read it. */
+  | { readonly kind: "DiscardOutput"; readonly worker: WorkerId; readonly attempt: AttemptId }
+  /** Publish the output: exactly these attempts, one per task of each "kept" stage that is last, by task order. */
+  | { readonly kind: "CommitOutput"; readonly winners: readonly AttemptId[] }
+  /** The job is over; everything that belongs to it may be deleted, but for committed output. Last of all effects. */
+  | { readonly kind: "FinishJob"; readonly outcome: JobOutcome }
+  /** A stale, duplicate or nonsensical event: counted and ignored. */
+  | { readonly kind: "EventIgnored"; readonly event: CoordinatorEvent["kind"]; readonly why: string }
+  /** A decision worth telling people about: a retry, a backup, a re-made output. Changes nothing. */
+  | { readonly kind: "NoteDecision"; readonly note: Note };
+
+export type Note =
+  | { readonly kind: "retried"; readonly task: TaskNumber; readonly failed: AttemptId; readonly failure: Failure }
+  | { readonly kind: "backup-started"; readonly attempt: AttemptId; readonly ageMs: number; readonly medianMs: number }
+  | { readonly kind: "output-remade"; readonly task: TaskNumber; readonly lost: AttemptId; readonly why: string }
+  | { readonly kind: "stage-started"; readonly stage: StageIndex }
+  | { readonly kind: "stage-finished"; readonly stage: StageIndex };

@@ -1,0 +1,79 @@
+// Cuts a list of files into splits: a function of the files alone, never of the number of slots, so that the output is
+// the same bytes on one slot and on a hundred (DESIGN.md §7.1).
+
+import { resolve } from "node:path";
+import { formatBytes } from "../../base/units.ts";
+import type { Json } from "../../plan/nodes.ts";
+import type { Split } from "../contract.ts";
+import { showName, type FileRef } from "./file.ts";
+
+const MiB = 2 ** 20;
+
+/** Size of a split for `inputBytes` of input: 32 splits, of 8 to 64 MiB each. */
+export const defaultSplitBytes = (inputBytes: number): number =>
+  Math.min(64 * MiB, Math.max(8 * MiB, Math.ceil(inputBytes / 32)));
+
+/** Opening a file costs as much as reading some hundred KiB: very many small files are more than one split. */
+const filesPerSplitMax = 4096;
+
+/** Bytes [from, to) of a file. */
+export interface Piece {
+  readonly file: FileRef;
+  readonly from: number;
+  readonly to: number;
+}
+
+export const isWhole = ({ file, from, to }: Piece): boolean => from === 0 && to === file.size;
+
+/** Packs consecutive small files together, and cuts larger ones where `canCut` says so into pieces of equal size. */
+export function cutFiles(files: readonly FileRef[], splitBytes: number, canCut: (file: FileRef) => boolean): Piece[][] {
+  const splits: Piece[][] = [];
+  let pack: Piece[] = [];
+  let packed = 0;
+  const close = (): void => {
+    if (pack.length > 0) splits.push(pack);
+    pack = [];
+    packed = 0;
+  };
+  for (const file of files) {
+    if (file.size > splitBytes && canCut(file)) {
+      close();
+      const pieces = Math.ceil(file.size / splitBytes);
+      const bound = (i: number): number => Math.floor((i * file.size) / pieces);
+      for (let i = 0; i < pieces; i++) splits.push([{ file, from: bound(i), to: bound(i + 1) }]);
+      continue;
+    }
+    if (packed + file.size > splitBytes || pack.length >= filesPerSplitMax) close();
+    pack.push({ file, from: 0, to: file.size });
+    packed += file.size;
+  }
+  close();
+  return splits;
+}
+
+/** A split as it travels. Names are relative to `directory`, which is in each split once. */
+export function toSplit(pieces: readonly Piece[], directory: string): Split {
+  return {
+    label: labelOf(pieces),
+    bytes: pieces.reduce((sum, { from, to }) => sum + to - from, 0),
+    data: {
+      directory,
+      pieces: pieces.map(({ file, from, to }): Json => [file.name, file.size, file.mtimeMs, file.ino, from, to]),
+    },
+  };
+}
+
+type PieceData = readonly [name: string, size: number, mtimeMs: number, ino: number, from: number, to: number];
+
+export function piecesOf(split: Split): Piece[] {
+  const { directory, pieces } = split.data as unknown as { directory: string; pieces: readonly PieceData[] };
+  return pieces.map(([name, size, mtimeMs, ino, from, to]) =>
+    ({ file: { name, path: resolve(directory, name), size, mtimeMs, ino }, from, to }));
+}
+
+function labelOf(pieces: readonly Piece[]): string {
+  const first = pieces[0]!;
+  const name = showName(first.file.name);
+  if (pieces.length > 1) return `${pieces.length} files from ${name}`;
+  return isWhole(first) ? name : `${name} ${formatBytes(first.from)} to ${formatBytes(first.to)}`;
+}

@@ -1,0 +1,69 @@
+// The driver contract.
+//
+// A driver runs one coordinator and its workers: it performs their effects and comes back with events. The machines
+// (core/) decide everything; a driver decides nothing. Three drivers obey the same machines, and one conformance
+// suite (test/conformance) holds them to this page.
+//
+// A driver's duties, in order:
+//  1. Give each machine its events through the one event loop (loop.ts), which keeps the drain rule: all effects of
+//     an event are performed, in order, before the next event is given.
+//  2. Give `JobSubmitted` first, then `WorkerJoined` for each worker; carry AssignAttempt, CancelAttempt and
+//     DiscardOutput to the worker named, and its reports back. Per worker, order is kept.
+//  3. Run attempts with the program, one at a time in a slot, each with an abort signal. What an attempt writes goes
+//     where only it can write.
+//  4. Turn the end of a slot, asked or not, into `SlotExited`, and the end of a worker into `WorkerLost`. Never
+//     guess: a busy slot is not a dead one.
+//  5. Keep one timer for the earliest of the machines' deadlines; give `TimePassed` when it is due.
+//  6. On CommitOutput call `job.commit` with exactly the winners, once, and answer with its outcome.
+//  7. On FinishJob resolve `run` with the outcome, after every slot that still runs an attempt of the job is idle or
+//     ended. On `close`, end all slots; afterwards nothing of the driver keeps the process alive.
+//  8. Show every event and effect to `job.observe`, in the order in which they happen.
+
+import type { AttemptId } from "../base/ids.ts";
+import type { CoordinatorEffect, CoordinatorEvent } from "../core/coordinator/events.ts";
+import type { JobOutcome, JobSpec, Millis, StageIndex } from "../core/types.ts";
+import type { ProgramRef } from "../executor/program.ts";
+import type { WorkerEffect, WorkerEvent } from "../core/worker/events.ts";
+
+export interface Driver {
+  readonly name: "threads" | "sim" | "nats";
+  /** Asks the program something that is no attempt, in some slot. Rejects with what the program threw. */
+  call(program: ProgramRef, method: string, argument: unknown): Promise<unknown>;
+  /** Lets the slots load the program now, rather than when it is first used. */
+  preload?(program: ProgramRef): void;
+  /** Runs one job to its end. Never rejects for anything that happens to the job: that is an outcome. */
+  run(job: DriverJob): Promise<JobOutcome>;
+  /** Ends all slots. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** A job as a driver gets it. */
+export interface DriverJob {
+  readonly spec: JobSpec;
+  readonly program: ProgramRef;
+  /** What the program needs to know of a task beyond its number: plain data, put into its assignments. */
+  payload(stage: StageIndex, index: number): unknown;
+  /** Publishes the output of exactly these attempts, all or nothing. */
+  commit(winners: readonly AttemptId[]): Promise<void>;
+  /** Deletes what an attempt wrote. Best effort, must not throw. */
+  discard(attempt: AttemptId): void;
+  /** Aborting it cancels the job. */
+  readonly signal: AbortSignal;
+  /** Sees every event and effect, in order. Must be quick and must not throw. */
+  observe(entry: LogEntry): void;
+}
+
+/** One line of the log that report/, `why`, `events` and failed assertions are made from. */
+export type LogEntry = {
+  /** 1, 2, 3 … in the order of happening. */
+  readonly id: number;
+  readonly at: Millis;
+  /** The entry that caused this one: an effect's is its event, an event's the effect that it answers, or null. */
+  readonly cause: number | null;
+} & LogBody;
+
+export type LogBody =
+  | { readonly machine: "coordinator"; readonly type: "event"; readonly body: CoordinatorEvent }
+  | { readonly machine: "coordinator"; readonly type: "effect"; readonly body: CoordinatorEffect }
+  | { readonly machine: `w${number}`; readonly type: "event"; readonly body: WorkerEvent }
+  | { readonly machine: `w${number}`; readonly type: "effect"; readonly body: WorkerEffect };

@@ -1,0 +1,164 @@
+// One attempt of one task: opens its input, passes the records through the user's functions, closes its output.
+//
+//   source split ┐                          ┌ blocks of a shuffle
+//   shuffle part ┴→ operator → operator → … ┴ a sink's file          samples of runs → bounds of ranges
+//
+// Whatever fails is told with the place in the user's program (by the stack) and in the data (by the reader).
+
+import { mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { parseAttemptId } from "../base/ids.ts";
+import type { AttemptFigures } from "../core/types.ts";
+import { BlocksLostError, newMeter, type MapOutput, type Meter, type RecordPosition, type ShuffleSpec, type TaskHost } from "../data/contract.ts";
+import { chooseBounds, createShuffleReader, createShuffleWriter } from "../data/shuffle/shuffle.ts";
+import { sinkNamed } from "../data/sinks.ts";
+import { sourceNamed } from "../data/sources.ts";
+import { isShoalError, ShoalError } from "../errors.ts";
+import type { ShufflePlan, StagePlan } from "../plan/compile.ts";
+import type { UserFunction } from "../plan/nodes.ts";
+import type { Push, Step } from "../plan/operator.ts";
+import { operatorNamed } from "../plan/operators.ts";
+import type { Assignment } from "../protocol/assignment.ts";
+import type { AssignmentPayload, RunData } from "../protocol/run.ts";
+import { blockFile, resultFile } from "../store/scratch.ts";
+import { stagedPart } from "../store/output.ts";
+import { setTaskContext, type TaskContext } from "./context.ts";
+import type { ProgramHost } from "./program.ts";
+import { userError } from "./user-error.ts";
+
+export interface AttemptRequest {
+  readonly assignment: Assignment;
+  readonly run: RunData;
+  readonly split: AssignmentPayload["split"];
+  readonly fns: readonly UserFunction[];
+  readonly directory: string;
+}
+
+interface Reader {
+  read(push: Push): Promise<void>;
+  position(): Promise<RecordPosition>;
+}
+
+interface Writer {
+  push: Push;
+  finish(): Promise<void>;
+  abort(): Promise<void>;
+}
+
+/** Runs the attempt to its end. Throws ShoalErrors (what failed, and where) and BlocksLostErrors. */
+export async function runAttempt(request: AttemptRequest, programHost: ProgramHost): Promise<AttemptFigures> {
+  const { assignment, run } = request;
+  const stage = run.stages[assignment.stage]!;
+  const startedAt = performance.now();
+  const meter = newMeter();
+  const counters = new Map<string, number>();
+  const host = taskHost(meter, run.memoryBytes, programHost);
+  setTaskContext(contextOf(request, stage, counters, programHost.signal));
+  try {
+    if (stage.input.kind === "samples") {
+      chooseBounds(shuffleSpec(stage.input.shuffle, request.fns), mapOutputs(request, 0),
+        blockFile(run.scratch, assignment.attempt), host);
+    } else {
+      await pipe(request, stage, host);
+    }
+  } finally {
+    setTaskContext(null);
+  }
+  return { ...meter, runMs: performance.now() - startedAt, counters: Object.fromEntries(counters) };
+}
+
+async function pipe(request: AttemptRequest, stage: StagePlan, host: TaskHost): Promise<void> {
+  const writer = await openWriter(request, stage, host);
+  const reader = openReader(request, stage, host);
+  try {
+    const steps = buildSteps(request, stage, writer.push);
+    await reader.read(steps[0]?.push ?? writer.push);
+    for (const step of steps) await step.end?.();
+    await writer.finish();
+  } catch (error) {
+    await writer.abort();
+    rmSync(outputFile(request, stage), { force: true });
+    host.signal.throwIfAborted();
+    if (error instanceof BlocksLostError || isOurs(error)) throw error;
+    throw await userError(error, stage.name, reader);
+  }
+}
+
+/** Errors that tell their place themselves; those about a record want the reader's position too. */
+const isOurs = (error: unknown): boolean => isShoalError(error) &&
+  !["USER_ERROR", "KEY_INVALID", "VALUE_INVALID", "RECORD_INVALID"].includes(error.code);
+
+function buildSteps(request: AttemptRequest, stage: StagePlan, last: Push): Step[] {
+  const steps: Step[] = [];
+  let next = last;
+  for (const plan of stage.operators.toReversed()) {
+    const operator = operatorNamed(plan.operator);
+    if (operator?.step === undefined) throw new ShoalError("PLAN_INVALID", `unknown operator ${plan.operator}()`);
+    const step = operator.step(plan.fns.map((place) => request.fns[place]!), plan.options, next);
+    steps.unshift(step);
+    next = step.push;
+  }
+  return steps;
+}
+
+function openReader(request: AttemptRequest, stage: StagePlan, host: TaskHost): Reader {
+  const { assignment, run } = request;
+  const { input } = stage;
+  if (input.kind === "source") {
+    const source = sourceNamed(input.source);
+    if (source === undefined) throw new ShoalError("PLAN_INVALID", `unknown source read.${input.source}`);
+    return source.open(request.split as never, input.options, host);
+  }
+  const bounds = input.kind === "shuffle" && input.bounds !== null ? mapOutputs(request, 1)[0]!.file : null;
+  return createShuffleReader(shuffleSpec(input.shuffle, request.fns), assignment.index, mapOutputs(request, 0), bounds, run.scratch, host);
+}
+
+async function openWriter(request: AttemptRequest, stage: StagePlan, host: TaskHost): Promise<Writer> {
+  const { output } = stage;
+  const file = outputFile(request, stage);
+  if (output.kind === "shuffle") {
+    return createShuffleWriter(shuffleSpec(output.shuffle, request.fns), file, request.run.scratch, host);
+  }
+  if (output.kind === "bounds") throw new ShoalError("INTERNAL", "a stage of bounds has no records");
+  const sink = sinkNamed(output.sink);
+  if (sink === undefined) throw new ShoalError("PLAN_INVALID", `unknown sink ${output.sink}`);
+  mkdirSync(dirname(file), { recursive: true });
+  return await sink.open(file, output.options, host);
+}
+
+/** The one file that the attempt writes; no other attempt has this name. */
+function outputFile({ assignment, run }: AttemptRequest, { output }: StagePlan): string {
+  if (output.kind !== "sink") return blockFile(run.scratch, assignment.attempt);
+  return run.staging === null ? resultFile(run.scratch, assignment.attempt) : stagedPart(run.staging, assignment.attempt, assignment.index);
+}
+
+const shuffleSpec = (plan: ShufflePlan, fns: readonly UserFunction[]): ShuffleSpec => ({
+  how: plan.how, partitions: plan.partitions!, descending: plan.descending, fns: plan.fns.map((place) => fns[place]!),
+});
+
+const mapOutputs = ({ assignment, run }: AttemptRequest, which: number): MapOutput[] =>
+  assignment.inputs[which]!.map(({ attempt }) => ({ attempt, file: blockFile(run.scratch, attempt) }));
+
+const progressEveryMs = 100;
+
+function taskHost(meter: Meter, memoryBytes: number, { signal, progress }: ProgramHost): TaskHost {
+  let lastMs = performance.now();
+  return {
+    meter, signal, memoryBytes,
+    tick() {
+      signal.throwIfAborted();
+      const now = performance.now();
+      if (now - lastMs < progressEveryMs) return;
+      lastMs = now;
+      progress(meter.recordsIn, meter.bytesIn);
+    },
+  };
+}
+
+function contextOf({ assignment, run }: AttemptRequest, stage: StagePlan, counters: Map<string, number>, signal: AbortSignal): TaskContext {
+  const { task, attempt } = parseAttemptId(assignment.attempt)!;
+  return {
+    job: run.job, stage: stage.name, task: `t${task}`, attempt, worker: assignment.worker, slot: assignment.slot, signal,
+    count: (counter, by = 1) => void counters.set(counter, (counters.get(counter) ?? 0) + by),
+  };
+}

@@ -1,0 +1,163 @@
+// Shoal: the client's side of a connection. Runs jobs: bundle → describe → prepare → driver → result.
+//
+// Not here: who decides (core/), who obeys (driver/), what runs in slots (executor/). No user code runs here.
+
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { bundle } from "../bundle/bundle.ts";
+import { ShoalError } from "../errors.ts";
+import type { Driver } from "../driver/driver.ts";
+import type { ProgramRef } from "../executor/program.ts";
+import { isJob, type Job, type Parameters } from "../plan/job.ts";
+import { fillParameters } from "../plan/parameters.ts";
+import { currentRegistry } from "../plan/registry.ts";
+import type { JobDescription, PreparedJob } from "../protocol/run.ts";
+import type { Progress } from "../report/observer.ts";
+import type { Report } from "../report/report.ts";
+import { JobRun } from "./job-run.ts";
+
+/** A job: the value itself, or the file that exports it. */
+export type JobRef<P extends Parameters = Parameters, R = unknown> = Job<P, R> | URL | string;
+
+export interface RunOptions {
+  /** Aborting it cancels the job; `run` then rejects with CANCELLED. */
+  readonly signal?: AbortSignal;
+  /** Overrides every partition count of the plan. 1 to 100,000. */
+  readonly partitions?: number;
+  /** Aimed size of a map task's input in bytes. Default: a function of the input's size, 8 to 64 MiB. */
+  readonly splitBytes?: number;
+  /** Replace an output directory that is not empty and not this job's own. Default false. */
+  readonly overwrite?: boolean;
+  /** Wall time of one attempt. Default: no limit. */
+  readonly taskTimeoutMs?: number;
+  /** When the run began for its report, on `performance.now()`'s clock. Default: now. */
+  readonly startedAt?: number;
+  /** Called at most ten times a second. */
+  readonly onProgress?: (progress: Progress) => void;
+  /** A decision worth telling: a retry, a backup, a lost slot. One line. */
+  readonly onNote?: (line: string) => void;
+}
+
+export interface JobResult<R> {
+  /** The run's id. */
+  readonly job: string;
+  /** What the sink gives: the records of `collect()`, the number of `count()`; undefined for files. */
+  readonly value: R;
+  /** For sinks that write files: the directory and its files, by partition. */
+  readonly output: { readonly directory: string; readonly files: readonly string[] } | null;
+  readonly report: Report;
+}
+
+export interface ShoalSettings {
+  readonly driver: Driver;
+  readonly slots: number;
+  /** Bytes of records that all slots together may hold in memory. */
+  readonly memoryBytes: number;
+  readonly stateDir: string;
+  /** Relative paths of jobs are relative to this directory. */
+  readonly directory: string;
+  /** URL of the executor's module. */
+  readonly executor: string;
+  /** URL of the module whose exports a bundle's `import … from "shoal"` gets, and their names. */
+  readonly runtime: { readonly url: string; readonly exports: readonly string[] };
+}
+
+/** A connection. Get one by `connect()`; end it by `close()` or `await using`. */
+export class Shoal {
+  private readonly settings: ShoalSettings;
+  private isClosed = false;
+
+  constructor(settings: ShoalSettings) {
+    this.settings = settings;
+  }
+
+  /** What a job's file defines: name and parameters. Errors: JOB_NOT_FOUND, BUNDLE_FAILED, NOT_A_JOB, USER_ERROR. */
+  async describe(job: JobRef): Promise<JobDescription> {
+    return (await this.open(job)).description;
+  }
+
+  /**
+   * Runs a job to its end. Parameters that are not given have their defaults.
+   *
+   * Rejects with a ShoalError: what failed, whether it certainly did not happen, what to do. A failed or cancelled job
+   * leaves the output as it was. Jobs of one connection run one after the other.
+   *
+   * @example
+   * await using shoal = await connect();
+   * const { output, report } = await shoal.run(wordcount, { input: "books/*.txt", output: "counts" });
+   */
+  async run<P extends Parameters, R>(job: Job<P, R>, parameters?: Partial<NoInfer<P>>, options?: RunOptions): Promise<JobResult<R>>;
+  async run(job: URL | string, parameters?: Readonly<Record<string, unknown>>, options?: RunOptions): Promise<JobResult<unknown>>;
+  async run(job: JobRef, parameters: Readonly<Record<string, unknown>> = {}, options: RunOptions = {}): Promise<JobResult<unknown>> {
+    const startedAt = options.startedAt ?? performance.now();
+    checkOptions(options);
+    options.signal?.throwIfAborted();
+    const { program, description } = await this.open(job);
+    const defaults = Object.fromEntries(description.parameters.map((parameter) => [parameter.name, parameter.default]));
+    const filled = fillParameters(defaults, parameters);
+    const request = { parameters: filled, partitions: options.partitions ?? null, splitBytes: options.splitBytes ?? null };
+    const prepared = (await this.settings.driver.call(program, "prepare", request)) as PreparedJob;
+    return await new JobRun({ settings: this.settings, program, description, parameters: filled, prepared, options, startedAt }).run();
+  }
+
+  /** Ends all slots. Jobs that run are cut off. Idempotent. */
+  async close(): Promise<void> {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    await this.settings.driver.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  private async open(job: JobRef): Promise<{ program: ProgramRef; description: JobDescription }> {
+    if (this.isClosed) throw new ShoalError("CLOSED", "the connection was closed");
+    const { stateDir, directory, driver, executor, runtime } = this.settings;
+    const entry = await entryOf(job, directory);
+    const bundled = await bundle(entry, { stateDir, runtimeExports: runtime.exports });
+    const program: ProgramRef = {
+      module: executor,
+      data: { bundle: bundled.file, entry, origin: isJob(job) ? job.origin : null, runtime: runtime.url, directory },
+    };
+    driver.preload?.(program);
+    return { program, description: (await driver.call(program, "describe", null)) as JobDescription };
+  }
+}
+
+async function entryOf(job: JobRef, directory: string): Promise<string> {
+  if (typeof job === "string") {
+    return job.startsWith("file:") ? fileURLToPath(job) : path.resolve(directory, job);
+  }
+  if (job instanceof URL) return fileURLToPath(job);
+  if (!isJob(job)) throw new ShoalError("NOT_A_JOB", `run() expects a job, a URL or a path, received ${job === null ? "null" : typeof job}`);
+  const { file } = job.origin;
+  if (file !== null && (await stat(file).catch(() => null)) !== null) return file;
+  throw new ShoalError("JOB_NOT_FOUND", "the file that defines this job cannot be found from its stack",
+    { hint: "Pass the file instead of the value: shoal.run(new URL(\"./job.ts\", import.meta.url), …)." });
+}
+
+function checkOptions(options: RunOptions): void {
+  const whole = (name: "partitions" | "splitBytes" | "taskTimeoutMs", min: number, max: number): void => {
+    const value = options[name];
+    if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) return;
+    throw new ShoalError("BAD_OPTION", `${name} must be an integer from ${min} to ${max}, received ${String(value)}`);
+  };
+  whole("partitions", 1, 100_000);
+  whole("splitBytes", 1, Number.MAX_SAFE_INTEGER);
+  whole("taskTimeoutMs", 1, 2 ** 31 - 1);
+}
+
+/**
+ * The Shoal that `connect()` gives while a program is loaded in a slot: its methods never return, so that a file that
+ * defines a job and runs it does not run it again in every slot. Loading ends where the program first uses it.
+ */
+export function inertShoal(): Shoal {
+  const never = (): Promise<never> => {
+    currentRegistry()?.useReached();
+    return new Promise(() => {});
+  };
+  return { describe: never, run: never, close: never, [Symbol.asyncDispose]: never } as unknown as Shoal;
+}
+

@@ -1,0 +1,49 @@
+// Small files that are either wholly there or not there at all, and directories whose entries last.
+
+import { open, rename, rm, type FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/** Writes `path` under another name first and renames it, so that no reader sees a part. */
+export async function writeWhole(path: string, contents: string): Promise<void> {
+  const draft = `${path}.${process.pid}.draft`;
+  try {
+    await writeSynced(draft, contents);
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+/** Creates `path`, which must not exist, and makes its contents durable. */
+export async function writeSynced(path: string, contents: string): Promise<void> {
+  const file = await open(path, "wx");
+  try {
+    await file.writeFile(contents);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes the names in a directory durable: creations, renames, deletions. */
+export async function syncDirectory(path: string): Promise<void> {
+  let directory: FileHandle;
+  try {
+    directory = await open(path, "r");
+  } catch (error) {
+    // a directory that may be written but not read cannot be synced: the names come to disk a little later
+    if ((error as NodeJS.ErrnoException).code === "EACCES") return;
+    throw error;
+  }
+  try {
+    await directory.sync();
+  } catch (error) {
+    // some network file systems refuse it
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "EINVAL" && code !== "ENOTSUP") throw error;
+  } finally {
+    await directory.close();
+  }
+}

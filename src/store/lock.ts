@@ -1,0 +1,132 @@
+// One holder per state directory.
+//
+//   .shoal/lock/<n>.json    the highest n is the lock: held while its process lives, free when it is released or dead
+//
+// To take the lock is to make file n + 1 where file n is free, by link(2), which fails if the name exists: of all that
+// saw file n free, one gets it. A stale lock is therefore never deleted to be taken, which is where two get in (A and B
+// see it dead; A deletes it and takes it; B deletes A's). Who took n + 1 looks again whether it is the highest, since
+// one who looked long ago may come with a number that was cleaned away meanwhile.
+//
+// Invariants
+//   S1  A lock file is written whole before it gets its name, and changed only by its holder, by rename.
+//   S2  The file with the highest number is never deleted, so that numbers only grow.
+
+import { link, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { ShoalError } from "../errors.ts";
+import { syncDirectory, writeSynced, writeWhole } from "./durable.ts";
+import { identityIn, livenessOf, thisProcess, type ProcessIdentity } from "./process.ts";
+
+export interface StateLock {
+  /** Lets others in. Idempotent; never throws: a lock that cannot be released is free when the process ends. */
+  release(): Promise<void>;
+}
+
+const takesMax = 100;
+let drafts = 0;
+
+/** Takes the lock of the state directory `state`, making both if needed. STATE_LOCKED names the holder. */
+export async function lockState(state: string): Promise<StateLock> {
+  const directory = join(state, "lock");
+  const draft = join(directory, `draft-${process.pid}-${++drafts}`);
+  try {
+    await mkdir(directory, { recursive: true });
+    await writeSynced(draft, JSON.stringify(thisProcess()));
+    for (let take = 0; take < takesMax; take++) {
+      const lock = await tryToTake(state, directory, draft);
+      if (lock !== null) return lock;
+    }
+    throw new ShoalError("STATE_LOCKED", `the state directory ${state} changed hands ${takesMax} times while this run waited for it`);
+  } catch (cause) {
+    if (cause instanceof ShoalError) throw cause;
+    throw new ShoalError("SCRATCH_FAILED", `cannot lock the state directory ${state}: ${(cause as Error).message}`, { cause });
+  } finally {
+    await rm(draft, { force: true }).catch(() => {});
+  }
+}
+
+/** Null: another was quicker; look again. */
+async function tryToTake(state: string, directory: string, draft: string): Promise<StateLock | null> {
+  const highest = await highestIn(directory);
+  if (highest > 0) {
+    const holder = await holderOf(fileOf(directory, highest));
+    if (holder === "gone") return null;
+    if (holder !== "free" && livenessOf(holder) !== "dead") throw locked(state, holder, fileOf(directory, highest));
+  }
+  const mine = highest + 1;
+  const file = fileOf(directory, mine);
+  try {
+    await link(draft, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return null;
+    throw error;
+  }
+  if ((await highestIn(directory)) !== mine) {
+    await rm(file, { force: true });
+    return null;
+  }
+  await syncDirectory(directory);
+  await clean(directory, mine);
+  return new HeldLock(file);
+}
+
+class HeldLock implements StateLock {
+  private readonly file: string;
+  private isHeld = true;
+
+  constructor(file: string) {
+    this.file = file;
+  }
+
+  async release(): Promise<void> {
+    if (!this.isHeld) return;
+    this.isHeld = false;
+    await writeWhole(this.file, JSON.stringify({ released: true })).catch(() => {});
+  }
+}
+
+const fileOf = (directory: string, n: number): string => join(directory, `${n}.json`);
+
+async function highestIn(directory: string): Promise<number> {
+  const numbers = (await readdir(directory)).map((name) => Number(/^(\d+)\.json$/.exec(name)?.[1] ?? 0));
+  return Math.max(0, ...numbers);
+}
+
+async function holderOf(file: string): Promise<ProcessIdentity | "free" | "gone"> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "gone";
+    throw error;
+  }
+  try {
+    return identityIn(JSON.parse(text)) ?? "free";
+  } catch {
+    return "free"; // not ours (S1), or damaged by a crash of the machine: nobody who lives wrote it
+  }
+}
+
+/** Deletes numbers before the holder's, and drafts of processes that are gone. */
+async function clean(directory: string, holder: number): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const number = Number(/^(\d+)\.json$/.exec(name)?.[1] ?? Infinity);
+    const isDraft = name.startsWith("draft-") || name.endsWith(".draft");
+    const isStale = number < holder || (isDraft && (await isAbandoned(join(directory, name))));
+    if (isStale) await rm(join(directory, name), { force: true }).catch(() => {});
+  }
+}
+
+async function isAbandoned(draft: string): Promise<boolean> {
+  const holder = await holderOf(draft);
+  return typeof holder !== "string" && livenessOf(holder) === "dead";
+}
+
+function locked(state: string, holder: ProcessIdentity, file: string): ShoalError {
+  const isElsewhere = livenessOf(holder) === "unknown";
+  return new ShoalError("STATE_LOCKED",
+    `the state directory ${state} is in use by process ${holder.pid}${isElsewhere ? ` on ${holder.host}` : ""} since ${holder.since}`, {
+      details: { state, pid: holder.pid, host: holder.host, since: holder.since },
+      ...(isElsewhere ? { hint: `Wait for it, use another --state directory, or delete ${file} if that machine is gone for good.` } : {}),
+    });
+}

@@ -1,0 +1,109 @@
+// Runs the command line as users do: the built program, a real process, a fresh directory.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+
+const root = path.resolve(import.meta.dirname, "../..");
+export const cli = path.join(root, "dist/cli/main.js");
+export const booksDir = path.join(root, "examples/books");
+
+/** A directory of a user's project, in which `shoal` is installed. */
+export class Project implements Disposable {
+  readonly dir = mkdtempSync(path.join(os.tmpdir(), "shoal-e2e-"));
+
+  constructor(files: Readonly<Record<string, string | Uint8Array>> = {}) {
+    mkdirSync(this.at("node_modules"));
+    symlinkSync(root, this.at("node_modules/shoal"));
+    for (const [name, content] of Object.entries(files)) this.write(name, content);
+  }
+
+  at(...parts: string[]): string {
+    return path.join(this.dir, ...parts);
+  }
+
+  write(name: string, content: string | Uint8Array): void {
+    mkdirSync(path.dirname(this.at(name)), { recursive: true });
+    writeFileSync(this.at(name), content);
+  }
+
+  read(name: string): string {
+    return readFileSync(this.at(name), "utf8");
+  }
+
+  /** Names in a directory, hidden ones too, sorted. */
+  list(name: string): string[] {
+    return readdirSync(this.at(name)).sort();
+  }
+
+  /** The output files of a directory, one after the other. */
+  output(name: string): string {
+    return this.list(name).filter((file) => file.startsWith("part-")).map((file) => this.read(`${name}/${file}`)).join("");
+  }
+
+  /** SHA-256 over the names and contents of a directory's output files. */
+  digest(name: string): string {
+    const hash = createHash("sha256");
+    for (const file of this.list(name).filter((entry) => entry.startsWith("part-"))) hash.update(file).update("\0").update(readFileSync(this.at(name, file)));
+    return hash.digest("hex");
+  }
+
+  start(...args: string[]): Running {
+    return new Running(spawn(process.execPath, [cli, ...args], { cwd: this.dir, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1" } }));
+  }
+
+  async shoal(...args: string[]): Promise<Result> {
+    return await this.start(...args).ended;
+  }
+
+  /** What a run must not leave behind: scratch files in the state directory, staging directories beside the output. */
+  leftovers(): string[] {
+    const hidden = this.list(".").filter((name) => name.startsWith(".") && name !== ".shoal");
+    return [...hidden, ...scratchIn(this.at(".shoal"))];
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+function scratchIn(state: string): string[] {
+  return readdirSync(state, { recursive: true, encoding: "utf8" }).filter((name) => /(^|\/)runs\/./.test(name) || name.endsWith(".lock"));
+}
+
+export interface Result {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class Running {
+  readonly process: ChildProcess;
+  readonly ended: Promise<Result>;
+  private stderrText = "";
+
+  constructor(child: ChildProcess) {
+    this.process = child;
+    let stdout = "";
+    child.stdout!.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr!.on("data", (chunk: Buffer) => (this.stderrText += chunk.toString()));
+    this.ended = new Promise((resolve) => {
+      child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr: this.stderrText }));
+    });
+  }
+
+  /** Resolves when the text has appeared on standard error; rejects if the process ends without it. */
+  async said(text: string): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const look = (): void => {
+        if (this.stderrText.includes(text)) resolve();
+      };
+      this.process.stderr!.on("data", look);
+      void this.ended.then(({ stderr, code }) => reject(new Error(`ended with ${code} and without "${text}":\n${stderr}`)));
+      look();
+    });
+  }
+}
