@@ -21,12 +21,14 @@ const messageMax = 4000;
 const linesMax = 40;
 
 /** The failure as lines, for standard error. */
-export function failureLines(error: unknown, { paint = noPaint, debug = false }: FailureOptions = {}): string[] {
+export function failureLines(error: unknown, options: FailureOptions = {}): string[] {
+  const { paint = noPaint, debug = false } = options;
   const data = toErrorData(error);
   const isOurs = isShoalError(error);
   const [first = "", ...more] = messageLines(data.message);
   const title = isOurs ? `error ${data.code ?? ""}` : "internal error";
-  const lines = [`${paint.red(paint.bold(`${title}:`))} ${isOurs ? "" : `${escapeLine(data.name)}: `}${first}`, ...more.map(indent)];
+  const name = isOurs ? "" : `${escapeLine(data.name)}: `;
+  const lines = [`${paint.red(paint.bold(`${title}:`))} ${name}${first}`, ...more.map(indent)];
   lines.push(...placeLines(data).map((line) => paint.dim(indent(line))));
   if (debug || !isOurs) lines.push(...frameLines(data, debug).map((line) => paint.dim(indent(line))));
   lines.push(...causeLines(data, debug, paint));
@@ -53,10 +55,14 @@ function causeLines(data: ErrorData, debug: boolean, paint: Paint): string[] {
       (cause.message.length >= toldMin && above.includes(cause.message));
     const [first = "", ...more] = messageLines(cause.message);
     // What the message above has said already is not said again; its frames and properties are news.
-    if (!isTold) lines.push(`${pad}${paint.yellow("caused by")} ${escapeLine(name)}: ${first}`, ...more.map((line) => `${pad}  ${line}`));
+    if (!isTold) {
+      lines.push(`${pad}${paint.yellow("caused by")} ${escapeLine(name)}: ${first}`);
+      lines.push(...more.map((line) => `${pad}  ${line}`));
+    }
     const properties = propertyText(cause);
     if (properties !== null) lines.push(`${pad}  ${properties}`);
-    lines.push(...[...placeLines(cause), ...frameLines(cause, debug)].map((line) => paint.dim(`${pad}  ${line}`)));
+    const places = [...placeLines(cause), ...frameLines(cause, debug)];
+    lines.push(...places.map((line) => paint.dim(`${pad}  ${line}`)));
     above = cause.message;
   }
   return lines;
@@ -64,7 +70,8 @@ function causeLines(data: ErrorData, debug: boolean, paint: Paint): string[] {
 
 function messageLines(message: string): string[] {
   const lines = escapeText(clip(message, messageMax)).split("\n");
-  return lines.length <= linesMax ? lines : [...lines.slice(0, linesMax), `… ${lines.length - linesMax} more lines`];
+  if (lines.length <= linesMax) return lines;
+  return [...lines.slice(0, linesMax), `… ${lines.length - linesMax} more lines`];
 }
 
 const indent = (line: string): string => `  ${line}`;
@@ -96,11 +103,12 @@ function propertyText({ properties }: ErrorData): string | null {
 const ownDirectory = fileURLToPath(new URL("..", import.meta.url));
 
 function frameLines({ stack, code }: ErrorData, debug: boolean): string[] {
-  const frames = (stack ?? "").split("\n").map((line) => line.trim()).filter((line) => line.startsWith("at "));
+  const lines = (stack ?? "").split("\n").map((line) => line.trim());
+  const frames = lines.filter((line) => line.startsWith("at "));
   if (debug) return frames.map(escapeLine);
   if (code !== undefined) return [];
-  const theirs = frames.map(pathOf).filter((frame) => !/\(?node:/.test(frame) && !frame.includes(ownDirectory) &&
-    !frame.includes("<anonymous>"));
+  const theirs = frames.map(pathOf).filter((frame) =>
+    !frame.includes("node:") && !frame.includes(ownDirectory) && !frame.includes("<anonymous>"));
   const more = theirs.length > framesMax ? [`… ${theirs.length - framesMax} more frames`] : [];
   return [...theirs.slice(0, framesMax), ...more].map((frame) => escapeLine(clip(frame, 300)));
 }

@@ -10,7 +10,8 @@ process.stderr.on("error", () => {});
 process.on("uncaughtException", (error) => {
   process.exitCode = exitCodes.internal;
   void import("./failure-text.ts").then(({ failureLines }) => {
-    process.stderr.write(`${failureLines(error, { debug: process.env["SHOAL_DEBUG"] === "1" }).join("\n")}\n`);
+    const lines = failureLines(error, { debug: process.env["SHOAL_DEBUG"] === "1" });
+    process.stderr.write(`${lines.join("\n")}\n`);
   }).finally(() => process.exit(exitCodes.internal));
 });
 

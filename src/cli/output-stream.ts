@@ -27,6 +27,8 @@ export class OutputStream {
     // The stream tells of an error after the write's callback.
     await new Promise((resolve) => setImmediate(resolve));
     if (this.failure === null) return;
-    throw new ShoalError("OUTPUT_FAILED", `standard output cannot be written: ${this.failure.message}`, { cause: this.failure });
+    const { failure } = this;
+    const message = `standard output cannot be written: ${failure.message}`;
+    throw new ShoalError("OUTPUT_FAILED", message, { cause: failure });
   }
 }

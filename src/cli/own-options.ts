@@ -11,19 +11,21 @@ interface OwnOption {
   readonly about: string;
 }
 
+const option = (flags: string, about: string): OwnOption => ({ flags, about });
+
 export const ownOptions = {
-  slots: { flags: "--slots <n>", about: "tasks that run at a time, 1 to 1024 (default: the machine's cores)" },
-  memory: { flags: "--memory <size>", about: "memory for records before they go to disk: 256m, 2g (default: a quarter of the machine's)" },
-  partitions: { flags: "--partitions <n>", about: "tasks of each stage after a shuffle (default: by the input's size)" },
-  splitSize: { flags: "--split-size <size>", about: "input of one task: 16m (default: by the input's size)" },
-  overwrite: { flags: "--overwrite", about: "replace an output directory that another job wrote" },
-  taskTimeout: { flags: "--task-timeout <time>", about: "fail attempts that take longer: 30s, 5m (default: no limit)" },
-  state: { flags: "--state <dir>", about: "where bundles and scratch files are kept (default: .shoal)" },
-  json: { flags: "--json", about: "print one JSON document on standard output" },
-  quiet: { flags: "--quiet", about: "print no progress and no report" },
-  explain: { flags: "--explain", about: "explain the speed-up: Amdahl's law, Karp-Flatt metric" },
-  help: { flags: "-h, --help", about: "show this help; after a job's file, its parameters too" },
-} as const satisfies Record<string, OwnOption>;
+  slots: option("--slots <n>", "tasks that run at a time, 1 to 1024 (default: the machine's cores)"),
+  memory: option("--memory <size>", "memory for records: 256m, 2g (default: a quarter of the machine's)"),
+  partitions: option("--partitions <n>", "tasks of a stage after a shuffle (default: by the input's size)"),
+  splitSize: option("--split-size <size>", "input of one task: 16m (default: by the input's size)"),
+  overwrite: option("--overwrite", "replace an output directory that another job wrote"),
+  taskTimeout: option("--task-timeout <time>", "fail attempts that take longer: 30s, 5m (default: no limit)"),
+  state: option("--state <dir>", "where bundles and scratch files are kept (default: .shoal)"),
+  json: option("--json", "print one JSON document on standard output"),
+  quiet: option("--quiet", "print no progress and no report"),
+  explain: option("--explain", "explain the speed-up: Amdahl's law, Karp-Flatt metric"),
+  help: option("-h, --help", "show this help; after a job's file, its parameters too"),
+};
 
 type Name = keyof typeof ownOptions;
 
@@ -60,10 +62,16 @@ const timeoutMax = 24 * 86_400_000;
 export function checkOptions(raw: RawOptions): RunFlags {
   return {
     slots: whole(raw, "slots", 1, slotsMax),
-    memoryBytes: measured(raw, "memory", parseBytes, memoryMin, Number.MAX_SAFE_INTEGER, "a size of at least 1m, such as 256m or 2g"),
+    memoryBytes: measured(raw, "memory", parseBytes, {
+      min: memoryMin, max: Number.MAX_SAFE_INTEGER, expected: "a size of at least 1m, such as 256m or 2g",
+    }),
     partitions: whole(raw, "partitions", 1, partitionsMax),
-    splitBytes: measured(raw, "splitSize", parseBytes, 1, splitMax, "a size from 1 byte to 1t, such as 16m"),
-    taskTimeoutMs: measured(raw, "taskTimeout", parseDuration, 1, timeoutMax, "a time from 1ms to 576h, such as 30s or 5m"),
+    splitBytes: measured(raw, "splitSize", parseBytes, {
+      min: 1, max: splitMax, expected: "a size from 1 byte to 1t, such as 16m",
+    }),
+    taskTimeoutMs: measured(raw, "taskTimeout", parseDuration, {
+      min: 1, max: timeoutMax, expected: "a time from 1ms to 576h, such as 30s or 5m",
+    }),
     stateDir: directory(raw),
     overwrite: raw.overwrite === true,
     json: raw.json === true,
@@ -81,14 +89,20 @@ function whole(raw: RawOptions, name: Name, min: number, max: number): number | 
   throw bad(name, text, `a whole number from ${min} to ${max}`);
 }
 
-function measured(
-  raw: RawOptions, name: Name, parse: (text: string) => number | null, min: number, max: number, expected: string,
-): number | undefined {
+interface Range {
+  readonly min: number;
+  readonly max: number;
+  readonly expected: string;
+}
+
+type Parse = (text: string) => number | null;
+
+function measured(raw: RawOptions, name: Name, parse: Parse, range: Range): number | undefined {
   const text = raw[name];
   if (typeof text !== "string") return undefined;
   const value = parse(text);
-  if (value !== null && value >= min && value <= max) return value;
-  throw bad(name, text, expected);
+  if (value !== null && value >= range.min && value <= range.max) return value;
+  throw bad(name, text, range.expected);
 }
 
 function directory(raw: RawOptions): string | undefined {

@@ -5,7 +5,9 @@ import type { Colors } from "picocolors/types.js";
 export type Paint = Pick<Colors, "bold" | "dim" | "red" | "green" | "yellow" | "cyan">;
 
 const plain = (text: string | number | null | undefined): string => String(text);
-export const noPaint: Paint = { bold: plain, dim: plain, red: plain, green: plain, yellow: plain, cyan: plain };
+export const noPaint: Paint = {
+  bold: plain, dim: plain, red: plain, green: plain, yellow: plain, cyan: plain,
+};
 
 /** Whether to colour what goes to a stream. (https://no-color.org: any value but the empty one counts.) */
 export function wantsColour(env: NodeJS.ProcessEnv, isTerminal: boolean): boolean {

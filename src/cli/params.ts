@@ -12,13 +12,14 @@ import { ShoalError } from "../errors.ts";
 import { nearest } from "../base/near.ts";
 import type { ParameterDescription } from "./api.ts";
 import { ownNames } from "./own-options.ts";
-import { quote } from "./printable.ts";
+import { clip, escapeLine, quote } from "./printable.ts";
 
 export type ParameterValue = string | number | boolean | string[] | number[];
 
 /** "maxWords" → "max-words". */
 export const kebab = (name: string): string =>
-  name.replace(/([a-z0-9])([A-Z])/g, "$1-$2").replace(/([A-Z]+)([A-Z][a-z])/g, "$1-$2").replaceAll("_", "-").toLowerCase();
+  name.replace(/([a-z0-9])([A-Z])/g, "$1-$2").replace(/([A-Z]+)([A-Z][a-z])/g, "$1-$2")
+    .replaceAll("_", "-").toLowerCase();
 
 /** How a parameter is typed: "--max-words", or "--param.slots" where shoal has an option of that name. */
 export const flagOf = (name: string): string => {
@@ -27,7 +28,9 @@ export const flagOf = (name: string): string => {
 };
 
 /** The parameters that `args` (what is left of the command line after the job's file) give. */
-export function parseParameters(parameters: readonly ParameterDescription[], args: readonly string[]): Record<string, ParameterValue> {
+export function parseParameters(
+  parameters: readonly ParameterDescription[], args: readonly string[],
+): Record<string, ParameterValue> {
   const reader = new ParameterReader(parameters, args);
   while (!reader.isDone) reader.next();
   return Object.fromEntries(reader.values);
@@ -74,7 +77,8 @@ class ParameterReader {
     const parameter = isOwn ? undefined : this.named(name);
     if (parameter !== undefined) return { parameter, isNegated: false };
     const positive = /^no-(.+)$/.exec(name)?.[1];
-    const negated = positive === undefined || ownNames.includes(`--${positive}`) ? undefined : this.named(positive);
+    if (positive === undefined || ownNames.includes(`--${positive}`)) return null;
+    const negated = this.named(positive);
     return negated?.type === "boolean" ? { parameter: negated, isNegated: true } : null;
   }
 
@@ -86,11 +90,13 @@ class ParameterReader {
   /** The next argument as a value. What begins with `-` is none, but for a number where one is wanted. */
   private value(parameter: ParameterDescription, flag: string): string {
     const next = this.args[this.at];
-    const isValue = next !== undefined &&
-      (!next.startsWith("-") || next === "-" || (parameter.type.startsWith("number") && numberPattern.test(next)));
-    if (!isValue) {
-      throw bad(flag, `${flag} needs ${expected(parameter)}` + (next === undefined ? ", and nothing follows it"
-        : `; ${quote(next)} follows, and a value that begins with "-" is written ${flag}=${next.slice(0, 40)}`));
+    const isNumber = parameter.type.startsWith("number");
+    const what = isNumber ? "a number" : "a value";
+    if (next === undefined) throw bad(flag, `${flag} needs ${what}, and nothing follows it`);
+    if (next.startsWith("-") && next !== "-" && !(isNumber && numberPattern.test(next))) {
+      const written = `${flag}=${clip(escapeLine(next), 40)}`;
+      throw bad(flag, `${flag} needs ${what}; ${quote(next)} follows, and a value that begins with "-" is` +
+        ` written ${written}`);
     }
     this.at++;
     return next;
@@ -115,7 +121,8 @@ class ParameterReader {
     const hint = previous?.startsWith("-") === false || this.hasValue(previous)
       ? "Quote patterns such as 'books/*.txt', so that the shell does not expand them into several arguments."
       : "Parameters are written --name value; booleans --name, --no-name or --name=false.";
-    return new ShoalError("BAD_PARAMETER", `${quote(arg)} belongs to no parameter`, { hint, details: { received: arg } });
+    const message = `${quote(arg)} belongs to no parameter`;
+    return new ShoalError("BAD_PARAMETER", message, { hint, details: { received: arg } });
   }
 
   private hasValue(previous: string | undefined): boolean {
@@ -130,17 +137,19 @@ class ParameterReader {
     }
     const flags = this.parameters.map((parameter) => flagOf(parameter.name));
     const near = nearest(flag, [...flags, ...ownNames]);
-    return new ShoalError("BAD_OPTION", `unknown option ${quote(flag)}${near === null ? "" : `; did you mean ${near}?`}`, {
-      hint: near === null ? `The job's parameters: ${flags.slice(0, 20).join(", ") || "none"}. Options of shoal: ${ownNames.join(", ")}.`
-        : `${near} it is, or see --help.`,
-      details: { option: flag, ...(near === null ? {} : { near }) },
+    if (near !== null) {
+      return new ShoalError("BAD_OPTION", `unknown option ${quote(flag)}; did you mean ${near}?`,
+        { hint: "--help after the job's file lists its parameters.", details: { option: flag, near } });
+    }
+    const theirs = flags.slice(0, 20).join(", ") || "none";
+    return new ShoalError("BAD_OPTION", `unknown option ${quote(flag)}`, {
+      hint: `The job's parameters: ${theirs}. Options of shoal: ${ownNames.join(", ")}.`,
+      details: { option: flag },
     });
   }
 }
 
 const numberPattern = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?$/i;
-
-const expected = ({ type }: ParameterDescription): string => (type.startsWith("number") ? "a number" : "a value");
 
 function valueOf(parameter: ParameterDescription, flag: string, text: string): string | number {
   if (!parameter.type.startsWith("number")) return text;
@@ -156,5 +165,5 @@ function booleanOf(flag: string, inline: string | null, isNegated: boolean): boo
     : `${flag} must be true or false, received ${quote(inline)}`);
 }
 
-const bad = (flag: string, message: string, hint?: string): ShoalError =>
-  new ShoalError("BAD_PARAMETER", message, { details: { option: flag }, ...(hint === undefined ? {} : { hint }) });
+const bad = (option: string, message: string, hint?: string): ShoalError =>
+  new ShoalError("BAD_PARAMETER", message, { details: { option }, ...(hint === undefined ? {} : { hint }) });

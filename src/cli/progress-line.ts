@@ -29,14 +29,14 @@ export function progressLine(progress: Progress, { width, bar, paint = noPaint }
     kept.splice(kept.reduce((worst, part, i) => (part.rank > kept[worst]!.rank ? i : worst), 0), 1);
   }
   if (lengthOf(kept) > width) return clip(kept.map((part) => part.text).join("  "), Math.max(1, width));
-  return kept.map((part) => (part.colour === undefined ? part.text : paint[part.colour](part.text))).join("  ");
+  return kept.map(({ text, colour }) => (colour === undefined ? text : paint[colour](text))).join("  ");
 }
 
 const lengthOf = (parts: readonly Part[]): number =>
   parts.reduce((sum, part) => sum + [...part.text].length, 2 * (parts.length - 1));
 
 function partsOf(progress: Progress, bar: boolean): Part[] {
-  const { stage, retries, backups } = progress;
+  const { stage, bytesPerSecond, retries, backups } = progress;
   const share = shareOf(progress);
   const filled = Math.round(share * barWidth);
   const trouble = [
@@ -51,7 +51,7 @@ function partsOf(progress: Progress, bar: boolean): Part[] {
     { text: `${Math.floor(share * 100)} %`, rank: 0 },
     { text: `${formatCount(stage.tasks.finished)}/${formatCount(stage.tasks.total)} tasks`, rank: 1 },
     { text: `${formatCount(stage.recordsIn)} records`, rank: 6 },
-    { text: progress.bytesPerSecond > 0 ? `${formatBytes(progress.bytesPerSecond)}/s` : "", colour: "dim", rank: 4 },
+    { text: bytesPerSecond > 0 ? `${formatBytes(bytesPerSecond)}/s` : "", colour: "dim", rank: 4 },
     { text: leftText(progress), colour: "green", rank: 2 },
     { text: trouble.join(", "), colour: "yellow", rank: 3 },
   ];

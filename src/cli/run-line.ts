@@ -17,6 +17,8 @@ export interface RunLine {
   readonly rest: readonly string[];
 }
 
+const usageHint = "Write: shoal run job.ts --input …";
+
 /** Reads the arguments after `run`. BAD_OPTION for a wrong value of an own option, or for no job. */
 export function parseRunLine(args: readonly string[]): RunLine {
   const command = runCommand();
@@ -33,22 +35,30 @@ export function parseRunLine(args: readonly string[]): RunLine {
   const [job, ...rest] = command.args;
   const flags = checkOptions(command.opts() as RawOptions);
   if (job !== undefined && job.startsWith("-") && job !== "-" && !args.includes("--")) {
-    throw new ShoalError("BAD_OPTION", `the job's file comes first, before its parameters; received ${quote(job)}`,
-      { hint: "Write: shoal run job.ts --input …", details: { received: job } });
+    const message = `the job's file comes first, before its parameters; received ${quote(job)}`;
+    throw new ShoalError("BAD_OPTION", message, { hint: usageHint, details: { received: job } });
   }
   if (job === undefined && !flags.help) {
-    throw new ShoalError("BAD_OPTION", "no job is named", { hint: "Write: shoal run job.ts --input …" });
+    throw new ShoalError("BAD_OPTION", "no job is named", { hint: usageHint });
   }
   return { job: job ?? null, flags, rest };
 }
 
+export interface HelpSubject {
+  /** The job's file as it was typed. */
+  readonly typed: string;
+  readonly description: JobDescription;
+}
+
 /** The help of `shoal run`, with the parameters of a job if there is one. */
-export function runHelp(job: { readonly typed: string; readonly description: JobDescription } | null): string {
+export function runHelp(job: HelpSubject | null): string {
   const command = runCommand();
   if (job === null) {
-    command.description("Runs the job that the file exports as its default.\n\nThe job's own parameters are options too: shoal run job.ts --help shows them.");
+    command.description("Runs the job that the file exports as its default.\n\n" +
+      "The job's own parameters are options too: shoal run job.ts --help shows them.");
   } else {
-    command.usage(`${escapeLine(job.typed)} [parameters] [options]`).description(parameterHelp(job.description));
+    command.usage(`${escapeLine(job.typed)} [parameters] [options]`);
+    command.description(parameterHelp(job.description));
   }
   return command.helpInformation();
 }
@@ -71,7 +81,8 @@ function parameterHelp({ name, parameters }: JobDescription): string {
   if (parameters.length === 0) return `The job ${escapeLine(name)} has no parameters.`;
   const rows = parameters.map((parameter) => ({ flag: flagText(parameter), about: aboutText(parameter) }));
   const width = Math.max(...rows.map((row) => row.flag.length));
-  return [`Parameters of ${escapeLine(name)}:`, ...rows.map((row) => `  ${row.flag.padEnd(width)}  ${row.about}`)].join("\n");
+  const lines = rows.map((row) => `  ${row.flag.padEnd(width)}  ${row.about}`);
+  return [`Parameters of ${escapeLine(name)}:`, ...lines].join("\n");
 }
 
 function flagText({ name, type }: ParameterDescription): string {

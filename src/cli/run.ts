@@ -5,6 +5,7 @@
 
 import type { Writable } from "node:stream";
 import { isShoalError, ShoalError, toErrorData } from "../errors.ts";
+import type { ErrorData } from "../errors.ts";
 import type { Api, JobDescription, JobResult, LoadApi, Report, RunOptions } from "./api.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
@@ -66,7 +67,9 @@ class Run {
     this.around = around;
     this.out = out;
     this.paint = paint;
-    this.view = new ProgressView({ screen: around.stderr, paint, quiet: line.flags.quiet, loadLiveLine: () => liveLine(around.stderr) });
+    this.view = new ProgressView({
+      screen: around.stderr, paint, quiet: line.flags.quiet, loadLiveLine: () => liveLine(around.stderr),
+    });
   }
 
   async perform(): Promise<ExitCode> {
@@ -95,7 +98,8 @@ class Run {
     } catch (error) {
       this.view.close();
       const { around, out, paint } = this;
-      return await fail(error, { around, out, paint, json: flags.json, job: this.description?.name ?? null, api, explain: flags.explain });
+      const job = this.description?.name ?? null;
+      return await fail(error, { around, out, paint, json: flags.json, job, api, explain: flags.explain });
     } finally {
       stopListening();
     }
@@ -138,7 +142,8 @@ class Run {
     if (flags.quiet) return;
     if (output !== null) {
       const { length } = output.files;
-      this.print(`${this.paint.green("wrote")} ${length} ${length === 1 ? "file" : "files"} to ${escapeLine(output.directory)}`);
+      const files = `${length} ${length === 1 ? "file" : "files"}`;
+      this.print(`${this.paint.green("wrote")} ${files} to ${escapeLine(output.directory)}`);
     }
     const [title, ...rest] = api.renderReport(report, { explain: flags.explain }).map(escapeLine);
     this.print(this.paint.bold(title ?? ""), ...rest);
@@ -160,16 +165,19 @@ interface FailureContext {
 }
 
 /** Tells of a failure, on standard error and under --json on standard output too. Returns the exit code. */
-async function fail(error: unknown, { around, out, paint, json, job, api, explain }: FailureContext): Promise<ExitCode> {
+async function fail(error: unknown, context: FailureContext): Promise<ExitCode> {
+  const { around, out, paint, json, job, api, explain } = context;
   const exitCode = exitCodeOf(error);
   const report = (error as { report?: Report } | null)?.report;
   const lines = failureLines(error, { paint, debug: around.env["SHOAL_DEBUG"] === "1" });
-  if (report !== undefined && api && explain === true && !json) lines.unshift(...api.renderReport(report, { explain }).map(escapeLine), "");
+  if (report !== undefined && api && explain === true && !json) {
+    lines.unshift(...api.renderReport(report, { explain }).map(escapeLine), "");
+  }
   around.stderr.write(`${lines.join("\n")}\n`);
   if (json) {
     const members = report !== undefined && api ? reportMembers(api, report, explain === true) : {};
     const document = jsonDocument({
-      format: 1, ok: false, exitCode, ...(job === null ? {} : { job }), ...members, error: errorMembers(error),
+      format: 1, ok: false, exitCode, job: job ?? undefined, ...members, error: errorMembers(error),
     });
     // Standard output may be what failed; the exit code and standard error have told already.
     await out.write(document).catch(() => {});
@@ -183,9 +191,15 @@ const reportMembers = (api: Api, report: Report, explain: boolean): Record<strin
 /** An error as docs/cli.md has it: without stacks. */
 function errorMembers(error: unknown): Record<string, unknown> {
   const ours = isShoalError(error) ? error : null;
-  const strip = ({ stack: _, cause, ...data }: ReturnType<typeof toErrorData>): Record<string, unknown> =>
-    ({ ...data, ...(cause === undefined ? {} : { cause: strip(cause) }) });
-  return { code: "INTERNAL", ...strip(toErrorData(error)), definite: ours?.definite ?? false, retryable: ours?.retryable ?? false };
+  return {
+    code: "INTERNAL", ...withoutStacks(toErrorData(error)),
+    definite: ours?.definite ?? false, retryable: ours?.retryable ?? false,
+  };
+}
+
+function withoutStacks(data: ErrorData): Record<string, unknown> {
+  const { cause } = data;
+  return { ...data, stack: undefined, cause: cause === undefined ? undefined : withoutStacks(cause) };
 }
 
 function connectOptions(flags: RunFlags, onOutput: (text: string) => void): Parameters<Api["connect"]>[0] {

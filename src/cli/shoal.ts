@@ -42,7 +42,8 @@ export async function shoal(argv: readonly string[], around: Surroundings): Prom
   }
   try {
     if (name === "--version" || name === "-V") return await print(`${version()}\n`, around);
-    if (name === "--help" || name === "-h" || (name === "help" && args.length === 0)) return await print(help, around);
+    if (name === "--help" || name === "-h") return await print(help, around);
+    if (name === "help" && args.length === 0) return await print(help, around);
     if (name === "help") return await find(args[0]!).perform(["--help"], around);
     return await find(name).perform(args, around);
   } catch (error) {
@@ -63,7 +64,8 @@ function find(name: string): CommandEntry {
   const names = Object.keys(commands);
   const isJob = /\.[cm]?[jt]sx?$/.test(name);
   const near = isJob ? quote(`shoal run ${name}`)
-    : nearest(name, isOption ? ["--version", "--help"] : names) ?? names.find((other) => letters(other) === letters(name));
+    : nearest(name, isOption ? ["--version", "--help"] : names) ??
+      names.find((other) => letters(other) === letters(name));
   const suggestion = near === undefined ? "" : `; did you mean ${near}?`;
   throw new ShoalError("BAD_OPTION", `unknown ${isOption ? "option" : "command"} ${quote(name)}${suggestion}`,
     { hint: "shoal --help lists the commands.", details: { received: name } });

@@ -71,8 +71,9 @@ async function pipe(request: AttemptRequest, stage: StagePlan, host: TaskHost): 
   const writer = await openWriter(request, stage, host);
   const reader = openReader(request, stage, host);
   try {
-    const steps = buildSteps(request, stage, writer.push);
-    await reader.read(steps[0]?.push ?? writer.push);
+    const write: Push = (record) => writer.push(record);
+    const steps = buildSteps(request, stage, write);
+    await reader.read(steps[0]?.push ?? write);
     for (const step of steps) await step.end?.();
     await writer.finish();
   } catch (error) {

@@ -15,8 +15,10 @@ const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 /** The explanation of a report, as lines. */
 export function explain(report: Report): string[] {
   const work = workOf(report);
-  if (report.busyMs <= 0 || report.wallMs <= 0) return ["Nothing was computed, so there is no speed-up to explain."];
-  return [...amdahlLines(report, work), ...karpFlattLines(report, work), ...boundLines(report, work), ...adviceLines(report)];
+  if (report.busyMs <= 0 || report.wallMs <= 0) {
+    return ["Nothing was computed, so there is no speed-up to explain."];
+  }
+  return [amdahlLines, karpFlattLines, boundLines, adviceLines].flatMap((lines) => lines(report, work));
 }
 
 interface Work {
@@ -34,8 +36,9 @@ function workOf({ busyMs, unsharedMs, stages }: Report): Work {
   // Computing of stages of one task is in busyMs already; the other two run no attempt.
   const oneSlotMs = busyMs + startUp + end;
   const unshared = Math.min(oneSlotMs, startUp + oneTask + end);
-  const chainMs = startUp + end + stages.reduce((sum, stage) => sum + stage.longestTaskMs, 0);
-  return { oneSlotMs, unsharedMs: unshared, serialShare: oneSlotMs === 0 ? 0 : unshared / oneSlotMs, chainMs };
+  const chain = startUp + end + stages.reduce((sum, stage) => sum + stage.longestTaskMs, 0);
+  const serialShare = oneSlotMs === 0 ? 0 : unshared / oneSlotMs;
+  return { oneSlotMs, unsharedMs: unshared, serialShare, chainMs: Math.min(oneSlotMs, chain) };
 }
 
 function amdahlLines(report: Report, work: Work): string[] {
@@ -45,9 +48,10 @@ function amdahlLines(report: Report, work: Work): string[] {
   const series = counts.map((p) => `S(${p}) = ${times(amdahl(f, p))}`).join("   ");
   return [
     "Amdahl's law (1967): S(p) = 1 / (f + (1 - f) / p)",
-    `  T1 = ${formatDuration(work.oneSlotMs)} on one slot, of which ${formatDuration(work.unsharedMs)} cannot be shared` +
-      ` (f = ${f.toFixed(4)}): start-up`,
-    `  ${formatDuration(startUp)}, stages of one task ${formatDuration(oneTask)}, end ${formatDuration(end)}`,
+    `  T1 = ${formatDuration(work.oneSlotMs)} on one slot; ${formatDuration(work.unsharedMs)} of it` +
+      ` cannot be shared (f = ${f.toFixed(4)}):`,
+    `  start-up ${formatDuration(startUp)}, stages of one task ${formatDuration(oneTask)},` +
+      ` end ${formatDuration(end)}`,
     `  ${series}   S(∞) = ${times(amdahl(f, Infinity))}`,
   ];
 }
@@ -63,14 +67,15 @@ function karpFlattLines(report: Report, work: Work): string[] {
   const meaning = overhead > minorShare
     ? `${overhead.toFixed(4)} above f: not the serial part alone, but the other losses too`
     : "close to f: the serial part is what limits this run";
-  return [formula, `  ψ = T1 / wall = ${psi.toFixed(3)}, p = ${report.slots}: e = ${e.toFixed(4)}, ${meaning}`];
+  const figures = `ψ = T1 / wall = ${psi.toFixed(3)}, p = ${report.slots}: e = ${e.toFixed(4)}`;
+  return [formula, `  ${figures}, ${meaning}`];
 }
 
 function boundLines(report: Report, work: Work): string[] {
   const twice = report.slots * 2;
   const { least, most } = scheduleBounds(work.oneSlotMs, work.chainMs, twice);
   return [
-    "Bounds of any schedule (Graham 1966): max(T1/p, T∞) ≤ Tp ≤ T1/p + T∞",
+    "Bounds of any schedule (Graham 1966): max(T1/p, T∞) ≤ Tp ≤ T∞ + (T1 - T∞)/p",
     `  T∞ = ${formatDuration(work.chainMs)}: what cannot be shared, and the longest task of each stage`,
     `  with ${twice} slots, on as many cores: ${formatDuration(least)} to ${formatDuration(most)};` +
       ` this run took ${formatDuration(report.wallMs)} with ${report.slots}`,
@@ -82,32 +87,37 @@ function adviceLines(report: Report): string[] {
     .sort((a, b) => report.lost[b] - report.lost[a]).slice(0, 3);
   const title = "Why not faster with more slots?";
   if (ranked.length === 0) {
-    return [title, `  It would be: only ${percent(1 - report.shares.busy)} of the time was lost. More slots will help` +
-      ` while there are cores for them and tasks to fill them.`];
+    const lost = percent(1 - report.shares.busy);
+    return [title, `  It would be: only ${lost} of the time was lost. More slots help while there are cores` +
+      " for them and tasks to fill them."];
   }
   return [title, ...ranked.map((cause) => `  ${percent(report.shares[cause])} ${advice[cause](report)}`)];
 }
 
 const advice: Readonly<Record<Cause, (report: Report) => string>> = {
-  startUp: ({ unsharedMs }) => `start-up: ${formatDuration(unsharedMs.startUp)} before the first task, whatever the number of` +
-    " slots; it weighs less in longer jobs",
-  serial: ({ unsharedMs }) => `serial: one slot had work for ${formatDuration(unsharedMs.oneTask)}, none for the last` +
-    ` ${formatDuration(unsharedMs.end)}; more slots wait just as long`,
+  startUp: ({ unsharedMs: { startUp } }) =>
+    `start-up: ${formatDuration(startUp)} before the first task, whatever the number of slots; it weighs` +
+    " less in longer jobs",
+  serial: ({ unsharedMs: { oneTask, end } }) =>
+    `serial: one slot had work for ${formatDuration(oneTask)}, none for the last ${formatDuration(end)};` +
+    " more slots wait just as long",
   waiting: () => "waiting for data: more slots share the same disk or network",
   stragglers: (report) => {
     const { stage, index } = worstStage(report);
-    return `stragglers: the longest task of stage ${index + 1} took ${formatDuration(stage.longestTaskMs)}, the median` +
-      ` ${formatDuration(stage.medianTaskMs)}; ${index > 0
-        ? "more partitions (--partitions) divide it, unless it is one key" : "smaller splits (--split-size) divide it"}`;
+    const { longestTaskMs, medianTaskMs } = stage;
+    return `stragglers: the longest task of stage ${index + 1} took ${formatDuration(longestTaskMs)},` +
+      ` the median ${formatDuration(medianTaskMs)}; ` + (index === 0 ? "smaller splits (--split-size) divide it"
+        : "more partitions (--partitions) divide it, unless it is one key");
   },
   retries: ({ retries, backups, remade }) =>
-    `work that came to nothing: ${retries} retries, ${backups} backups, ${remade} outputs made anew; see the run's notes`,
+    `work that came to nothing: ${retries} retries, ${backups} backups, ${remade} outputs made anew`,
   idle: (report) => {
     const few = report.stages.map((stage, i) => ({ tasks: stage.tasks, number: i + 1 }))
       .filter(({ tasks }) => tasks > 1 && tasks < report.slots);
-    return few.length === 0 ? "idle: gaps between tasks; larger splits (--split-size) make fewer of them"
-      : `idle: ${few.slice(0, 3).map(({ tasks, number }) => `stage ${number} has ${tasks} tasks`).join(", ")} for` +
-        ` ${report.slots} slots; smaller splits (--split-size) or more --partitions make more`;
+    if (few.length === 0) return "idle: gaps between tasks; larger splits (--split-size) make fewer of them";
+    const counts = few.slice(0, 3).map(({ tasks, number }) => `stage ${number} has ${tasks} tasks`);
+    return `idle: ${counts.join(", ")} for ${report.slots} slots; smaller splits (--split-size) or more` +
+      " --partitions make more";
   },
 };
 

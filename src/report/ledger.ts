@@ -62,7 +62,9 @@ export class Ledger {
   current = 0;
   private isOver = false;
   private readonly liveOfTask = new Map<TaskNumber, number>();
-  private readonly now = { running: 0, pending: 0, unstarted: 0, usable: 0, phase: "before" as Moment["phase"] };
+  private readonly now: { -readonly [K in keyof Moment]: Moment[K] } = {
+    running: 0, pending: 0, unstarted: 0, usable: 0, phase: "before",
+  };
 
   constructor(stages: readonly StageInfo[]) {
     this.tasks = new TaskTable(stages);

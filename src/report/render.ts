@@ -44,14 +44,20 @@ function heading({ job, outcome, wallMs, slots, speedup }: Report): string {
 }
 
 function timeLines(report: Report): string[] {
-  const parts = (["busy", ...causes] as const).map((name) => ({ name, ms: name === "busy" ? report.busyMs : report.lost[name] }));
+  const core = { busy: report.busyMs, ...report.lost };
+  const parts = (["busy", ...causes] as const).map((name) => ({ name, ms: core[name] }));
   const tenths = apportion(parts.map((part) => part.ms), report.capacityMs === 0 ? 0 : 1000);
   const shown = parts.map((part, i) => ({ ...part, share: tenths[i]! / 1000 })).filter((part) => part.ms > 0);
-  const rows = shown.map(({ name, ms, share }) =>
-    [`  ${partNames[name]}`, formatDuration(ms), formatDuration(ms / report.slots), `${(share * 100).toFixed(1)} %`, bar(share)]);
-  const total = ["  together", formatDuration(report.capacityMs), formatDuration(report.wallMs), "100.0 %", ""];
-  return table([["where the time went", "core time", "of the wall", "share", ""], ...rows, total], "lrrrl");
+  const row = (name: string, ms: number, share: number, drawn: string): string[] =>
+    [`  ${name}`, formatDuration(ms), formatDuration(ms / report.slots), percent(share), drawn];
+  return table([
+    ["where the time went", "core time", "of the wall", "share", ""],
+    ...shown.map(({ name, ms, share }) => row(partNames[name], ms, share, bar(share))),
+    row("together", report.capacityMs, 1, ""),
+  ], "lrrrl");
 }
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
 /** Eighths of a block, so that small shares show. */
 function bar(share: number): string {
@@ -62,48 +68,54 @@ function bar(share: number): string {
 function stageLines(report: Report): string[] {
   const rows = report.stages.slice(0, stagesMax).map((stage, i) => [
     `  ${i + 1} ${clip(stage.name, stageNameMax)}`,
-    stage.finishedTasks === stage.tasks ? formatCount(stage.tasks) : `${formatCount(stage.finishedTasks)} of ${formatCount(stage.tasks)}`,
+    (stage.finishedTasks < stage.tasks ? `${formatCount(stage.finishedTasks)} of ` : "") +
+      formatCount(stage.tasks),
     formatDuration(stage.wallMs),
     formatDuration(stage.medianTaskMs),
     formatDuration(stage.longestTaskMs),
     formatCount(stage.recordsIn),
     formatBytes(stage.bytesIn),
   ]);
-  const more = report.stages.length > stagesMax ? [`  … and ${report.stages.length - stagesMax} more stages`] : [];
-  return [...table([["stages", "tasks", "wall", "median", "longest", "records in", "bytes in"], ...rows], "lrrrrrr"), ...more];
+  const titles = ["stages", "tasks", "wall", "median", "longest", "records in", "bytes in"];
+  const left = report.stages.length - stagesMax;
+  return [...table([titles, ...rows], "lrrrrrr"), ...(left > 0 ? [`  … and ${left} more stages`] : [])];
 }
 
 function totalLines(report: Report): string[] {
-  const { input, output } = report;
+  const { input, output, spills, spilledBytes, skipped, retries, backups, remade } = report;
   const files = `${formatCount(input.files)} ${input.files === 1 ? "file" : "files"}`;
   const lines = [
     `in   ${files}, ${formatBytes(input.bytes)}, ${formatCount(input.records)} records`,
     `out  ${formatBytes(output.bytes)}, ${formatCount(output.records)} records`,
   ];
   const counts = [
-    report.spills > 0 ? `${formatCount(report.spills)} spills of ${formatBytes(report.spilledBytes)}` : "no spills",
-    ...(report.skipped > 0 ? [`${formatCount(report.skipped)} records skipped`] : []),
-    report.retries > 0 ? `${formatCount(report.retries)} retries` : "no retries",
-    ...(report.backups > 0 ? [`${formatCount(report.backups)} backups`] : []),
-    ...(report.remade > 0 ? [`${formatCount(report.remade)} outputs made anew`] : []),
+    spills > 0 ? `${formatCount(spills)} spills of ${formatBytes(spilledBytes)}` : "no spills",
+    ...(skipped > 0 ? [`${formatCount(skipped)} records skipped`] : []),
+    retries > 0 ? `${formatCount(retries)} retries` : "no retries",
+    ...(backups > 0 ? [`${formatCount(backups)} backups`] : []),
+    ...(remade > 0 ? [`${formatCount(remade)} outputs made anew`] : []),
   ];
   lines.push(`     ${counts.join(", ")}`);
   const counters = Object.entries(report.counters);
   if (counters.length > 0) {
-    const shown = counters.slice(0, countersMax).map(([name, value]) => `${clip(name, 40)} ${formatNumber(value)}`);
+    const shown = counters.slice(0, countersMax);
+    const texts = shown.map(([name, value]) => `${clip(name, 40)} ${formatNumber(value)}`);
     const more = counters.length > countersMax ? `, … ${counters.length - countersMax} more` : "";
-    lines.push(`     counters: ${shown.join(", ")}${more}`);
+    lines.push(`     counters: ${texts.join(", ")}${more}`);
   }
   return lines;
 }
 
-const formatNumber = (n: number): string => (Number.isInteger(n) ? (n < 0 ? "-" : "") + formatCount(Math.abs(n)) : String(n));
+const formatNumber = (n: number): string =>
+  (Number.isInteger(n) ? (n < 0 ? "-" : "") + formatCount(Math.abs(n)) : String(n));
 
-const clip = (text: string, max: number): string => (text.length <= max ? text : `${text.slice(0, max - 1)}…`);
+const clip = (text: string, max: number): string =>
+  (text.length <= max ? text : `${text.slice(0, max - 1)}…`);
 
 /** Rows with aligned columns; `align` has "l" or "r" for each. */
 function table(rows: readonly (readonly string[])[], align: string): string[] {
   const widths = [...align].map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) => row.map((cell, column) =>
-    (align[column] === "r" ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join("  ").trimEnd());
+  const pad = (cell: string, column: number): string =>
+    (align[column] === "r" ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!));
+  return rows.map((row) => row.map(pad).join("  ").trimEnd());
 }

@@ -6,19 +6,15 @@
 // of them was spent on exactly one thing, decided by sweeping over the log from entry to entry:
 //
 //   busy        computing that counted: the run time of the attempts that won, less their waiting for data
-//   startUp     slot time before the job's first attempt began (program start, bundling, listing the input,
-// starting
-//               threads), and later the time in which a slot that was given an attempt could not yet begin it
+//   startUp     slot time before the job's first attempt began (program start, bundling, listing the input),
+//               and later the time in which a slot that was given an attempt could not yet begin it
 //   serial      other slots' time while the only stage that could run had a single task, and all slots' time
-// after
-//               the last task until the end of the run (commit, collecting the result)
+//               after the last task until the end of the run (commit, collecting the result)
 //   waiting     attempts that won, waiting for input bytes
 //   stragglers  free slots at a stage's end, while its last tasks ran and nothing else could run
 //   retries     attempts that came to nothing: failed, cancelled, lost, beaten by a backup or as a backup,
-// and finished
-//               ones whose output was lost and made anew
-//   idle        the rest: fewer tasks than slots, and gaps between the end of one attempt and the start of
-// the next
+//               and finished ones whose output was lost and made anew
+//   idle        the rest: fewer tasks than slots, and gaps between one attempt's end and the next one's start
 //
 // Times are wall times of attempts, not CPU times: a core that the operating system gave to another program
 // counts as busy. So `speedup` is against one slot of the machine as it was during this run.

@@ -15,10 +15,15 @@ export const amdahl = (serial: number, p: number): number => 1 / (serial + (1 - 
 export const karpFlatt = (psi: number, p: number): number | null =>
   p <= 1 || psi <= 0 ? null : (1 / psi - 1 / p) / (1 - 1 / p);
 
+export interface ScheduleBounds {
+  readonly least: number;
+  readonly most: number;
+}
+
 /**
- * The bounds of any greedy schedule: max(T1 / p, T∞) <= Tp <= T1 / p + T∞, with T1 the whole work and T∞ the
+ * The bounds of any greedy schedule: max(T1 / p, T∞) <= Tp <= T∞ + (T1 - T∞) / p, with T1 the whole work and T∞ the
  * longest chain in it. R. L. Graham, "Bounds for certain multiprocessing anomalies", Bell System Technical
  * Journal 45 (1966).
  */
-export const scheduleBounds = (work: number, chain: number, p: number): { readonly least: number; readonly most: number } =>
-  ({ least: Math.max(work / p, chain), most: work / p + chain });
+export const scheduleBounds = (work: number, chain: number, p: number): ScheduleBounds =>
+  ({ least: Math.max(work / p, chain), most: chain + (work - chain) / p });

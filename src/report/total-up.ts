@@ -33,7 +33,8 @@ export function totalUp(info: RunInfo, ledger: Ledger, sums: Sums): Report {
   const rounded = apportion(names.map((name) => parts[name]), capacityMs);
   const core = Object.fromEntries(names.map((name, i) => [name, rounded[i]!])) as Record<Part, number>;
   const { busy, ...lost } = core;
-  const shares = Object.fromEntries(names.map((name) => [name, capacityMs === 0 ? 0 : core[name] / capacityMs]));
+  const share = (name: Part): number => (capacityMs === 0 ? 0 : core[name] / capacityMs);
+  const shares = Object.fromEntries(names.map((name) => [name, share(name)]));
   const inputs = ledger.stages.filter((tally) => tally.info.inputBytes !== null);
   const last = ledger.stages.at(-1);
   return {
@@ -47,7 +48,9 @@ export function totalUp(info: RunInfo, ledger: Ledger, sums: Sums): Report {
     lost,
     shares: shares as Record<Part, number>,
     unsharedMs: {
-      startUp: Math.round(time.beforeWall), oneTask: Math.round(time.oneTaskWall), end: Math.round(time.afterWall),
+      startUp: Math.round(time.beforeWall),
+      oneTask: Math.round(time.oneTaskWall),
+      end: Math.round(time.afterWall),
     },
     stages: ledger.stages.map((tally, index) => stageReport(ledger, tally, index)),
     input: {
@@ -62,9 +65,12 @@ export function totalUp(info: RunInfo, ledger: Ledger, sums: Sums): Report {
     retries: sums.retries,
     backups: sums.backups,
     remade: sums.remade,
-    counters: Object.fromEntries([...ledger.totals.counters].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))),
+    counters: Object.fromEntries([...ledger.totals.counters].sort(byName)),
   };
 }
+
+/** By code units: the same order on every machine. */
+const byName = ([a]: [string, number], [b]: [string, number]): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function partsOf(ledger: Ledger, sums: Sums, capacity: number): Record<Part, number> {
   const { time, wastedMs, unfinishedMs } = sums;
@@ -85,7 +91,7 @@ function partsOf(ledger: Ledger, sums: Sums, capacity: number): Record<Part, num
   };
   const residual = capacity - causes.reduce((total, cause) => total + parts[cause], parts.busy);
   invariant(Math.abs(residual) <= 1e-6 * (1 + capacity), "R4",
-    () => `the parts of the run's time leave ${residual} of ${capacity} core-milliseconds: ${JSON.stringify(parts)}`);
+    () => `${residual} of ${capacity} core-milliseconds have no cause: ${JSON.stringify(parts)}`);
   return parts;
 }
 

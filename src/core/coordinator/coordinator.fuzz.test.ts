@@ -21,6 +21,11 @@ const figures: AttemptFigures = {
 };
 const error = { name: "Error", message: "boom" };
 
+/** expect() costs more than all the rest here, so the witness has its own. */
+function check(condition: boolean, what: () => string): void {
+  if (!condition) throw new Error(`the witness objects: ${what()}`);
+}
+
 interface Assigned {
   readonly attempt: AttemptId;
   readonly worker: WorkerId;
@@ -66,7 +71,7 @@ class Witness {
   see(event: CoordinatorEvent, effects: readonly CoordinatorEffect[]): void {
     this.seeEvent(event, effects.some(({ kind }) => kind === "EventIgnored"));
     for (const effect of effects) {
-      expect(this.isFinished && effect.kind !== "EventIgnored", `${describe(effect)} after the end`).toBe(false);
+      check(!this.isFinished || effect.kind === "EventIgnored", () => `${describe(effect)} after the end`);
       this.seeEffect(effect);
     }
   }
@@ -88,57 +93,57 @@ class Witness {
   }
 
   private seeEffect(effect: CoordinatorEffect): void {
-    const why = describe(effect);
+    const why = (): string => describe(effect);
     switch (effect.kind) {
       case "AssignAttempt": return this.seeAssigned(effect, why);
       case "CancelAttempt": {
         const assigned = this.inFlight.get(effect.attempt);
-        expect(assigned, why).toMatchObject({ worker: effect.worker, isCancelled: false });
+        check(assigned?.worker === effect.worker && !assigned.isCancelled, why);
         assigned!.isCancelled = true;
         return;
       }
       case "DiscardOutput":
-        expect(this.workers.has(effect.worker), why).toBe(true);
-        expect(this.inFlight.has(effect.attempt), why).toBe(false);
+        check(this.workers.has(effect.worker) && !this.inFlight.has(effect.attempt), why);
         this.sound.delete(effect.attempt);
         return;
       case "CommitOutput": {
-        expect(this.isCommitting, why).toBe(false);
+        check(!this.isCommitting, why);
         this.isCommitting = true;
         const sinks = this.job.stages.map((stage, index) => ({ stage, index })).filter(({ stage, index }) =>
           stage.output === "kept" && !this.job.stages.some(({ reads }) => reads.includes(index)));
         const tasks = sinks.flatMap(({ stage, index }) => Array.from({ length: stage.tasks }, (_, i) => this.first(index) + i));
-        expect(effect.winners.map((id) => parseAttemptId(id)!.task), why).toEqual(tasks);
-        for (const winner of effect.winners) expect(this.sound.has(winner), `${winner} of ${why}`).toBe(true);
+        check(effect.winners.map((id) => parseAttemptId(id)!.task).join() === tasks.join(), why);
+        for (const winner of effect.winners) check(this.sound.has(winner), () => `${winner} of ${why()}`);
         return;
       }
       case "FinishJob":
-        if (effect.outcome.kind === "succeeded") expect(this.isCommitting).toBe(true);
-        else if (!this.isCommitting) expect([...this.inFlight.keys()], why).toEqual([]);
+        if (effect.outcome.kind === "succeeded") check(this.isCommitting, why);
+        else check(this.isCommitting || this.inFlight.size === 0, why);
         this.isFinished = true;
         return;
       case "EventIgnored": case "NoteDecision":
     }
   }
 
-  private seeAssigned(effect: CoordinatorEffect & { kind: "AssignAttempt" }, why: string): void {
+  private seeAssigned(effect: CoordinatorEffect & { kind: "AssignAttempt" }, why: () => string): void {
     const { attempt, worker, stage, index, inputs, isBackup } = effect;
     const { task, attempt: number } = parseAttemptId(attempt)!;
-    expect(this.everAssigned.has(attempt), why).toBe(false);
-    expect(number, why).toBe((this.latest.get(task) ?? 0) + 1);
-    expect(task, why).toBe(this.first(stage) + index);
-    const others = [...this.inFlight.values()].filter((other) => parseAttemptId(other.attempt)!.task === task && !other.isCancelled);
-    expect(others.length, why).toBe(isBackup ? 1 : 0);
+    check(!this.everAssigned.has(attempt) && number === (this.latest.get(task) ?? 0) + 1, why);
+    check(task === this.first(stage) + index, why);
+    const others = [...this.inFlight.values()].filter((other) => other.attempt.startsWith(`t${task}.`) && !other.isCancelled);
+    check(others.length === (isBackup ? 1 : 0), why);
     this.everAssigned.add(attempt);
     this.latest.set(task, number);
     this.inFlight.set(attempt, { attempt, worker, isCancelled: false });
     const there = [...this.inFlight.values()].filter((other) => other.worker === worker);
-    expect(there.length, why).toBeLessThanOrEqual(this.workers.get(worker) ?? 0);
-    expect(inputs.length, why).toBe(this.job.stages[stage]!.reads.length);
+    check(there.length <= (this.workers.get(worker) ?? 0), why);
+    check(inputs.length === this.job.stages[stage]!.reads.length, why);
     this.job.stages[stage]!.reads.forEach((read, place) => {
-      expect(inputs[place]!.map((input) => parseAttemptId(input.attempt)!.task - this.first(read)), why)
-        .toEqual(Array.from({ length: this.job.stages[read]!.tasks }, (_, i) => i));
-      for (const input of inputs[place]!) expect(this.sound.get(input.attempt), `${input.attempt} in ${why}`).toBe(input.worker);
+      check(inputs[place]!.length === this.job.stages[read]!.tasks, why);
+      inputs[place]!.forEach((input, i) => {
+        check(parseAttemptId(input.attempt)!.task === this.first(read) + i, why);
+        check(this.sound.get(input.attempt) === input.worker, () => `${input.attempt} in ${why()}`);
+      });
     });
   }
 
@@ -197,6 +202,12 @@ function nonsense(chances: Rng): CoordinatorEvent {
   return event.kind === "CommitFailed" ? { kind: "JobSubmitted", job: randomJob(chances) } : event;
 }
 
+/** Words of traces that show that a branch was taken. */
+const expectedMarks = [
+  "backup-started", "output-remade", "retried", "told to stop", "TASK_TIMEOUT", "POISON_TASK", "EXHAUSTED", "is over",
+  "has finished before", "finished first", "reported lost", "CommitOutput", "CommitFailed", "never assigned",
+];
+
 /** Plays one seed. Returns its trace. */
 function play(seed: number): { trace: string[]; outcome: string } {
   const chances = rng(seed);
@@ -219,7 +230,7 @@ function play(seed: number): { trace: string[]; outcome: string } {
     const state = machine.state();
     if (state !== null) checkInvariants(state);
     const deadline = machine.nextDeadline();
-    expect(event.kind === "TimePassed" && deadline !== null && deadline <= now, `a deadline at ${deadline} stays`).toBe(false);
+    check(event.kind !== "TimePassed" || deadline === null || deadline > now, () => `a deadline at ${deadline} stays`);
     history.push(event);
   };
   give({ kind: "JobSubmitted", job });
@@ -236,12 +247,14 @@ function play(seed: number): { trace: string[]; outcome: string } {
   }
   // From here on nothing goes wrong, and the job must end.
   for (let step = 0; !witness.isFinished; step++) {
-    expect(step, "the job does not end").toBeLessThan(500);
+    check(step < 500, () => "the job does not end");
     const [one] = witness.inFlight.values();
     if (witness.workers.size === 0) give({ kind: "WorkerJoined", worker: workerId(1000), slots: 2 });
     else if (witness.isCommitting) give({ kind: "OutputCommitted" });
-    else if (one === undefined) throw new Error("nothing is in flight, and the job is not over");
-    else give({ kind: "AttemptFinished", attempt: one.attempt, worker: one.worker, figures });
+    else {
+      check(one !== undefined, () => "nothing is in flight, and the job is not over");
+      give({ kind: "AttemptFinished", attempt: one!.attempt, worker: one!.worker, figures });
+    }
   }
   return { trace, outcome };
 }
@@ -257,18 +270,15 @@ test(`${seeds} random lives of a coordinator`, () => {
       throw new Error(`seed ${seed}: replay with SHOAL_FUZZ_FIRST=${seed} SHOAL_FUZZ_SEEDS=1`, { cause: broken });
     }
     outcomes.set(played.outcome, (outcomes.get(played.outcome) ?? 0) + 1);
-    for (const line of played.trace) {
-      const mark = /backup-started|output-remade|retried|told to stop|TASK_TIMEOUT|POISON_TASK|EXHAUSTED|is over|CommitOutput/.exec(line);
-      if (mark !== null) marks.set(mark[0], (marks.get(mark[0]) ?? 0) + 1);
+    for (const mark of expectedMarks) {
+      if (played.trace.some((line) => line.includes(mark))) marks.set(mark, (marks.get(mark) ?? 0) + 1);
     }
   }
   // A test that did nothing must not pass: every ending and every subtle branch was met, and often.
   if (seeds < 1000) return;
-  for (const ending of ["succeeded", "failed", "cancelled"]) expect(outcomes.get(ending), ending).toBeGreaterThan(20);
-  const expected = ["backup-started", "output-remade", "retried", "told to stop", "TASK_TIMEOUT", "POISON_TASK", "EXHAUSTED",
-    "is over", "CommitOutput"];
-  for (const mark of expected) expect(marks.get(mark), mark).toBeGreaterThan(50);
-});
+  for (const ending of ["succeeded", "failed", "cancelled"]) expect(outcomes.get(ending) ?? 0, ending).toBeGreaterThan(20);
+  for (const mark of expectedMarks) expect(marks.get(mark) ?? 0, mark).toBeGreaterThan(20);
+}, Infinity);
 
 test("the same seed gives the same trace", () => {
   for (let seed = 1; seed <= 20; seed++) expect(play(seed).trace).toEqual(play(seed).trace);

@@ -69,7 +69,7 @@ function expressionOf(pattern: string): string {
   let expression = "";
   for (let i = 0; i < characters.length; i++) {
     const character = characters[i]!;
-    if (character === "*") expression += ".*?";
+    if (character === "*") expression += characters[i - 1] === "*" ? "" : ".*?";
     else if (character === "?") expression += ".";
     else if (character === "\\" && i + 1 < characters.length) expression += literal(characters[++i]!);
     else if (character === "[") {

@@ -1,5 +1,6 @@
 // What user code in a slot may not do to the rest of the process: flood it with output, or end it.
 
+import { firstUserFrame } from "../../bundle/frames.ts";
 import { ShoalError } from "../../errors.ts";
 
 /** Characters of user output that one attempt may pass on; what is more is counted, and said. */
@@ -38,7 +39,10 @@ export function guardOutput(emit: (text: string) => void): void {
 /** Makes `process.exit` in user code an error at its line, even when the user's code catches what it throws. */
 export function guardExit(fail: (error: ShoalError) => void): void {
   process.exit = (code?: number | string | null): never => {
-    const error = new ShoalError("USER_ERROR", `process.exit(${code ?? ""}) was called in a slot; a task ends by returning or throwing`,
+    const frame = firstUserFrame(new Error().stack ?? "");
+    const place = frame === null ? "" : ` at ${frame.file}:${frame.line}:${frame.column}`;
+    const error = new ShoalError("USER_ERROR",
+      `process.exit(${code ?? ""}) was called in a slot${place}; a task ends by returning or throwing`,
       { hint: "Throw an error to fail the task, or return to finish it." });
     fail(error);
     throw error;

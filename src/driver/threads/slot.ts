@@ -23,9 +23,10 @@ export interface SlotData {
 }
 
 interface Running {
-  readonly attempt: AttemptId;
+  /** Null for a call. */
+  readonly attempt: AttemptId | null;
   readonly controller: AbortController;
-  /** Makes the attempt fail whatever its promise does: an unhandled rejection, a process.exit. */
+  /** Makes the attempt or call fail whatever its promise does: an unhandled rejection, a process.exit. */
   readonly fail: (error: unknown) => void;
 }
 
@@ -53,12 +54,19 @@ function failOrSay(what: string, cause: unknown): void {
   else running.fail(error);
 }
 
-/** Runs `work` while the port does not keep the thread alive, so that `beforeExit` finds promises that never settle. */
-async function unreferenced<T>(work: () => Promise<T>): Promise<T> {
+/**
+ * Runs user code: as the one thing that runs, failing as `Running` says, and while the port does not keep the thread
+ * alive, so that `beforeExit` finds promises that never settle.
+ */
+async function runAlone<T>(attempt: AttemptId | null, controller: AbortController, work: () => Promise<T>): Promise<T> {
   port.unref();
   try {
-    return await work();
+    return await new Promise<T>((resolve, reject) => {
+      running = { attempt, controller, fail: reject };
+      work().then(resolve, reject);
+    });
   } finally {
+    running = null;
     port.ref();
   }
 }
@@ -66,22 +74,17 @@ async function unreferenced<T>(work: () => Promise<T>): Promise<T> {
 async function run(key: string, assignment: Assignment): Promise<void> {
   const { attempt } = assignment;
   const controller = new AbortController();
+  const host = {
+    get signal() {
+      if (Atomics.load(abortFlag, 0) !== 0 && !controller.signal.aborted) controller.abort(cancelled("told to stop"));
+      return controller.signal;
+    },
+    progress: (recordsIn: number, bytesIn: number) => send({ kind: "progress", attempt, recordsIn, bytesIn }),
+  };
   try {
-    const figures = await unreferenced(() => new Promise<Awaited<ReturnType<Program["run"]>>>((resolve, reject) => {
-      running = { attempt, controller, fail: reject };
-      const host = {
-        get signal() {
-          if (Atomics.load(abortFlag, 0) !== 0 && !controller.signal.aborted) controller.abort(cancelled("told to stop"));
-          return controller.signal;
-        },
-        progress: (recordsIn: number, bytesIn: number) => send({ kind: "progress", attempt, recordsIn, bytesIn }),
-      };
-      programNamed(key).then((program) => program.run(assignment, host)).then(resolve, reject);
-    }));
-    running = null;
+    const figures = await runAlone(attempt, controller, async () => await (await programNamed(key)).run(assignment, host));
     send({ kind: "finished", attempt, figures });
   } catch (error) {
-    running = null;
     send({ kind: "failed", attempt, failure: failureOf(error, controller.signal) });
   }
 }
@@ -110,8 +113,8 @@ async function load(module: string, data: unknown): Promise<Program> {
 
 async function answer(key: string, call: number, method: string, argument: unknown): Promise<void> {
   try {
-    const program = await programNamed(key);
-    send({ kind: "answered", call, value: await program.call!(method, argument) });
+    const work = async (): Promise<unknown> => await (await programNamed(key)).call!(method, argument);
+    send({ kind: "answered", call, value: await runAlone(null, new AbortController(), work) });
   } catch (error) {
     send({ kind: "refused", call, error: toErrorData(error) });
   }
