@@ -17,7 +17,7 @@ const { MapSide } = await load("data/shuffle/map-side.js");
 const { KeyTable } = await load("data/shuffle/key-table.js");
 const { counting } = await load("data/shuffle/reduce-reader.js");
 const { forEachBatch, openOutputs } = await load("data/shuffle/block-file-reader.js");
-const { sortText } = await load("data/keys/order.js");
+const { sortKeys } = await load("data/keys/sort.js");
 
 const folder = mkdtempSync(join(tmpdir(), "shoal-bench-"));
 const hostWith = (memoryBytes) => ({ meter: newMeter(), signal: new AbortController().signal, memoryBytes, tick() {} });
@@ -142,7 +142,7 @@ function benchSortKeys(list) {
   });
   const ours = best(9, () => {
     const copy = list.slice();
-    return timed(() => sortText(copy, true));
+    return timed(() => sortKeys(0, copy));
   });
   console.log(`sort of ${list.length} distinct strings: native ${ms(native)}, ours ${ms(ours)}`);
 }

@@ -2,7 +2,7 @@
 // Does nothing when both are already up to date. Plain JavaScript, since it runs before anything is installed.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import path from "node:path";
 
@@ -43,8 +43,5 @@ const run = (command, args) => execFileSync(command, args, { cwd: root, stdio: [
 once(at("node_modules", ".shoal-setup"), ["package-lock.json"], () => existsSync(at("node_modules")), () =>
   run("npm", ["ci", "--no-fund", "--no-audit"]));
 
-once(at("dist", ".shoal-build"), [...sources("src"), "tsconfig.json", "tsconfig.build.json", "package.json"],
-  () => existsSync(at("dist", "index.js")), () => {
-    rmSync(at("dist"), { recursive: true, force: true });
-    run(process.execPath, [at("node_modules", "typescript", "bin", "tsc"), "-p", "tsconfig.build.json"]);
-  });
+once(at("dist", ".shoal-build"), [...sources("src"), "tsconfig.json", "tsconfig.build.json", "package.json", "scripts/build.mjs"],
+  () => existsSync(at("dist", "index.js")), () => run(process.execPath, [at("scripts", "build.mjs")]));

@@ -56,7 +56,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Shoal> {
 /** The names that a bundle's `import … from "shoal"` can have: those of index.ts, which a test compares. */
 export const runtimeExports = [
   "Dataset", "Shoal", "ShoalError", "connect", "errorCodes", "explainReport", "isShoalError", "job", "mapReduce", "read", "renderReport",
-  "taskContext",
+  "reportJson",   "taskContext",
 ] as const;
 
 /** By the package's own name: found from dist, from tests and from a program's bundle alike. */

@@ -20,4 +20,5 @@ export type { JobDescription, ParameterDescription } from "./protocol/run.ts";
 export type { Progress } from "./report/observer.ts";
 export { explain as explainReport } from "./report/explain.ts";
 export { renderReport, type RenderOptions } from "./report/render.ts";
+export { reportJson, type ReportJson } from "./report/report-json.ts";
 export type { Report } from "./report/report.ts";

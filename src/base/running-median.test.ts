@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { RunningMedian } from "./running-median.ts";
 
 test("is the middle of what came, sorted; of an even count the lower of the two", () => {
-  fc.assert(fc.property(fc.array(fc.integer({ min: -50, max: 1_000_000 }), { minLength: 1, maxLength: 80 }), (values) => {
+  const numbers = fc.array(fc.integer({ min: -50, max: 1_000_000 }), { minLength: 1, maxLength: 80 });
+  fc.assert(fc.property(numbers, (values) => {
     const median = new RunningMedian();
     const sorted: number[] = [];
     for (const value of values) {

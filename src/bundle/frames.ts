@@ -5,6 +5,8 @@
 // supported versions alike, but for extra `process.processTicksAndRejections` frames of 22 and 24, which
 // are node's own and dropped.
 
+import { createRequire } from "node:module";
+import { dirname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export interface Frame {
@@ -15,7 +17,8 @@ export interface Frame {
 }
 
 /** shoal itself: `dist/`, and `src/`, which is where dist's own source maps lead. */
-const ownRoots = ["../../dist/", "../../src/"].map((root) => toPath(new URL(root, import.meta.url).href));
+const packageRoot = dirname(createRequire(import.meta.url).resolve("shoal/package.json"));
+const ownRoots = ["dist", "src"].map((folder) => join(packageRoot, folder) + sep);
 /**
  * What bundling adds and no source map explains: the bundle's own text, and the module that stands for
  * "shoal".

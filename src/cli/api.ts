@@ -1,25 +1,13 @@
 // What the command line uses of shoal: the public entry point, loaded only when it is needed. No private doors; below
 // it only the ground that everything stands on (errors.ts, base/).
 
-export type {
-  JobDescription, JobResult, ParameterDescription, Progress, Report, RunOptions, Shoal,
-} from "../index.ts";
+export type { JobDescription, JobResult, ParameterDescription, Progress, Report, RunOptions, Shoal } from "../index.ts";
 import type * as Public from "../index.ts";
-import type { reportJson } from "../report/report-json.ts";
 
-export type Connection = Pick<Public.Shoal, "describe" | "run" | "close">;
-
-export interface Api {
-  readonly connect: (options: Public.ConnectOptions) => Promise<Connection>;
-  readonly renderReport: typeof Public.renderReport;
-  readonly explainReport: typeof Public.explainReport;
-  readonly reportJson: typeof reportJson;
+export interface Api extends Pick<typeof Public, "renderReport" | "explainReport" | "reportJson"> {
+  readonly connect: (options: Public.ConnectOptions) => Promise<Pick<Public.Shoal, "describe" | "run" | "close">>;
 }
 
 export type LoadApi = () => Promise<Api>;
 
-export const loadApi: LoadApi = async () => {
-  const [{ connect, renderReport, explainReport }, { reportJson }] =
-    await Promise.all([import("../index.ts"), import("../report/report-json.ts")]);
-  return { connect, renderReport, explainReport, reportJson };
-};
+export const loadApi: LoadApi = async () => await import("../index.ts");

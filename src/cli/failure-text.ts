@@ -99,16 +99,18 @@ function propertyText({ properties }: ErrorData): string | null {
   return escapeLine(clip(JSON.stringify(properties), 500));
 }
 
-/** The directory above this one: dist/ of the package, or src/ in its repository. */
-const ownDirectory = fileURLToPath(new URL("..", import.meta.url));
+/** Where shoal's own code lies: as it runs, and as source maps name it. The package is two levels above both. */
+const ownDirectories = ["dist", "src"].map((name) =>
+  fileURLToPath(new URL(`../../${name}/`, import.meta.url)));
 
 function frameLines({ stack, code }: ErrorData, debug: boolean): string[] {
   const lines = (stack ?? "").split("\n").map((line) => line.trim());
   const frames = lines.filter((line) => line.startsWith("at "));
   if (debug) return frames.map(escapeLine);
   if (code !== undefined) return [];
+  const isOurs = (frame: string): boolean => ownDirectories.some((directory) => frame.includes(directory));
   const theirs = frames.map(pathOf).filter((frame) =>
-    !frame.includes("node:") && !frame.includes(ownDirectory) && !frame.includes("<anonymous>"));
+    !frame.includes("node:") && !frame.includes("<anonymous>") && !isOurs(frame));
   const more = theirs.length > framesMax ? [`… ${theirs.length - framesMax} more frames`] : [];
   return [...theirs.slice(0, framesMax), ...more].map((frame) => escapeLine(clip(frame, 300)));
 }

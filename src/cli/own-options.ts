@@ -6,7 +6,7 @@ import { parseBytes, parseDuration } from "../base/units.ts";
 import { quote } from "./printable.ts";
 
 interface OwnOption {
-  /** As commander reads it. */
+  /** As commander reads it; with <…> for those that take a value. */
   readonly flags: string;
   readonly about: string;
 }
@@ -27,15 +27,15 @@ export const ownOptions = {
   help: option("-h, --help", "show this help; after a job's file, its parameters too"),
 };
 
-type Name = keyof typeof ownOptions;
+export type OwnName = keyof typeof ownOptions;
 
 /** "--slots": an option's long name as it is typed. */
-export const longName = (name: Name): string => /--[a-z-]+/.exec(ownOptions[name].flags)![0];
+export const longName = (name: OwnName): string => /--[a-z-]+/.exec(ownOptions[name].flags)![0];
 
-export const ownNames: readonly string[] = (Object.keys(ownOptions) as Name[]).map(longName);
+export const ownNames: readonly string[] = (Object.keys(ownOptions) as OwnName[]).map(longName);
 
-/** As commander gives them: text where there is a value. */
-export type RawOptions = Readonly<Partial<Record<Name, string | boolean>>>;
+/** As they are typed: text where there is a value. */
+export type RawOptions = Readonly<Partial<Record<OwnName, string | boolean>>>;
 
 /** The same, checked. Undefined: not given. */
 export interface RunFlags {
@@ -81,7 +81,7 @@ export function checkOptions(raw: RawOptions): RunFlags {
   };
 }
 
-function whole(raw: RawOptions, name: Name, min: number, max: number): number | undefined {
+function whole(raw: RawOptions, name: OwnName, min: number, max: number): number | undefined {
   const text = raw[name];
   if (typeof text !== "string") return undefined;
   const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
@@ -97,7 +97,7 @@ interface Range {
 
 type Parse = (text: string) => number | null;
 
-function measured(raw: RawOptions, name: Name, parse: Parse, range: Range): number | undefined {
+function measured(raw: RawOptions, name: OwnName, parse: Parse, range: Range): number | undefined {
   const text = raw[name];
   if (typeof text !== "string") return undefined;
   const value = parse(text);
@@ -112,6 +112,6 @@ function directory(raw: RawOptions): string | undefined {
   return text;
 }
 
-const bad = (name: Name, received: string, expected: string): ShoalError =>
+const bad = (name: OwnName, received: string, expected: string): ShoalError =>
   new ShoalError("BAD_OPTION", `${longName(name)} must be ${expected}, received ${quote(received)}`,
     { details: { option: longName(name), received, expected } });

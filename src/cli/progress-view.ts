@@ -33,6 +33,8 @@ export interface ProgressViewOptions {
 
 const plainEveryMs = 5000;
 const partialMax = 65_536;
+/** On a narrower terminal there is no live line. */
+const columnsMin = 20;
 
 export class ProgressView {
   private readonly options: ProgressViewOptions;
@@ -45,7 +47,9 @@ export class ProgressView {
 
   constructor(options: ProgressViewOptions) {
     this.options = options;
-    this.isLive = options.screen.isTTY === true && !options.quiet;
+    const { isTTY, columns } = options.screen;
+    // A terminal that does not know its size says 0.
+    this.isLive = isTTY === true && (columns ?? 80) >= columnsMin && !options.quiet;
   }
 
   progress(progress: Progress): void {

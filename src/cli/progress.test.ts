@@ -58,7 +58,7 @@ describe("wantsColour", () => {
 });
 
 /** Standard error that remembers; the live line as log-update draws it, but legible. */
-function screen(isTTY: boolean, quiet = false) {
+function screen(isTTY: boolean, quiet = false, columns = 80) {
   const written: string[] = [];
   const live: LiveLine = Object.assign((text: string) => { written.push(`<${text.slice(0, 5)}>`); }, {
     clear: () => { written.push("<clear>"); }, done: () => { written.push("<done>"); },
@@ -66,7 +66,7 @@ function screen(isTTY: boolean, quiet = false) {
   let loaded!: () => void;
   const loading = new Promise<LiveLine>((resolve) => { loaded = () => resolve(live); });
   const view = new ProgressView({
-    screen: { isTTY, columns: 80, write: (text) => written.push(text) }, paint: noPaint, quiet, loadLiveLine: () => loading,
+    screen: { isTTY, columns, write: (text) => written.push(text) }, paint: noPaint, quiet, loadLiveLine: () => loading,
   });
   const ready = async (): Promise<void> => {
     loaded();
@@ -112,6 +112,12 @@ describe("ProgressView", () => {
     view.close();
     await ready();
     expect(take()).toEqual([]);
+  });
+
+  it("has no live line on a terminal without a size", () => {
+    const { view, take } = screen(true, false, 0);
+    view.progress(progress({ elapsedMs: 5000 }));
+    expect(take()).toHaveLength(1);
   });
 
   it("prints nothing of its own when quiet, but what user code prints", () => {

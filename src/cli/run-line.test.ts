@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { isShoalError } from "../errors.ts";
 import type { ShoalError } from "../errors.ts";
 import { ownOptions } from "./own-options.ts";
-import { parseRunLine, runHelp } from "./run-line.ts";
+import { runHelp } from "./run-help.ts";
+import { parseRunLine } from "./run-line.ts";
 
 function refusal(...args: string[]): ShoalError {
   try {
@@ -74,6 +75,12 @@ describe("parseRunLine", () => {
     expect(refusal().message).toBe("no job is named");
     expect(refusal("--json").message).toBe("no job is named");
     expect(refusal("--input", "a", "job.ts").message).toContain("the job's file comes first");
+  });
+
+  it("leaves what is not its own as it was typed", () => {
+    const rest = ["-abc", "--json=1", "--no-json", "-5", "--__proto__", "--x", "--", "--slots", "-h5", "", "--=", "-"];
+    expect(parseRunLine(["job.ts", ...rest]).rest).toEqual(rest);
+    expect(parseRunLine(["job.ts", ...rest]).flags.slots).toBeUndefined();
   });
 
   it("needs no job for help", () => {

@@ -19,6 +19,7 @@ const report = new RunObserver({
 
 interface Script {
   readonly run?: (parameters: Readonly<Record<string, unknown>>, options: RunOptions, print: (text: string) => void) => Promise<Partial<JobResult<unknown>>>;
+  readonly describe?: () => Promise<void>;
   readonly stdout?: Writable;
 }
 
@@ -54,11 +55,14 @@ class Scripted {
       return { job: "j1", value: undefined, output: null, report, ...given };
     };
     return {
-      describe: async () => ({
-        name: "words", file: "/words.ts", parameters: [
-          { name: "input", type: "string", default: "*.txt" }, { name: "slots", type: "number", default: 1 },
-        ],
-      }),
+      describe: async () => {
+        await script.describe?.();
+        return {
+          name: "words", file: "/words.ts", parameters: [
+            { name: "input", type: "string", default: "*.txt" }, { name: "slots", type: "number", default: 1 },
+          ],
+        };
+      },
       run: run as Awaited<ReturnType<Api["connect"]>>["run"],
       close: async () => { this.closed++; },
     };
@@ -155,6 +159,16 @@ describe("shoal run", () => {
     expect(it_.err).toContain("note: Ctrl-C: cancelling and cleaning up; once more ends at once\n");
     expect(it_.err).toContain("error CANCELLED: cancelled by Ctrl-C\nkept: counts as it was\n");
     expect(it_.exits).toEqual([130]);
+    expect(it_.closed).toBe(1);
+  });
+
+  it("cancels a job's file that never ends loading", async () => {
+    const it_ = new Scripted({ describe: async () => {
+      it_.signals.emit("SIGTERM", "SIGTERM");
+      await new Promise(() => {});
+    } });
+    expect(await it_.shoal("run", "words.ts")).toBe(130);
+    expect(it_.err).toContain("error CANCELLED: cancelled by SIGTERM\n");
     expect(it_.closed).toBe(1);
   });
 

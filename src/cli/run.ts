@@ -9,17 +9,14 @@ import type { ErrorData } from "../errors.ts";
 import type { Api, JobDescription, JobResult, LoadApi, Report, RunOptions } from "./api.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
-import { failureLines } from "./failure-text.ts";
 import { OutputStream } from "./output-stream.ts";
 import { paintFor } from "./paint.ts";
 import type { Paint } from "./paint.ts";
 import type { RunFlags } from "./own-options.ts";
-import { parseParameters } from "./params.ts";
 import { escapeLine } from "./printable.ts";
 import { ProgressView } from "./progress-view.ts";
 import type { LiveLine, Screen } from "./progress-view.ts";
-import { jsonDocument, valueLines } from "./result-text.ts";
-import { parseRunLine, runHelp } from "./run-line.ts";
+import { parseRunLine } from "./run-line.ts";
 import type { RunLine } from "./run-line.ts";
 import { onSignals } from "./signals.ts";
 import type { SignalSource } from "./signals.ts";
@@ -42,6 +39,7 @@ export async function run(args: readonly string[], around: Surroundings): Promis
   try {
     const line = parseRunLine(args);
     if (line.job === null) {
+      const { runHelp } = await import("./run-help.ts");
       await out.write([runHelp(null)]);
       return exitCodes.success;
     }
@@ -82,11 +80,14 @@ class Run {
       let result: JobResult<unknown>;
       try {
         this.controller.signal.throwIfAborted();
-        this.description = await shoal.describe(this.job);
+        const parsing = import("./params.ts");
+        this.description = await unlessAborted(this.controller.signal, shoal.describe(this.job));
         if (flags.help) {
+          const { runHelp } = await import("./run-help.ts");
           await this.out.write([runHelp({ typed: this.job, description: this.description })]);
           return exitCodes.success;
         }
+        const { parseParameters } = await parsing;
         const parameters = parseParameters(this.description.parameters, this.line.rest);
         result = await shoal.run(this.job, parameters, this.runOptions());
       } finally {
@@ -115,8 +116,7 @@ class Run {
     const { partitions, splitBytes, taskTimeoutMs, overwrite } = this.line.flags;
     return {
       signal: this.controller.signal,
-      // performance.now()'s zero is the start of this process: the report's wall time begins where the user's
-      // does.
+      // The zero of performance.now() is the start of this process: where the user's wall time begins.
       startedAt: 0,
       overwrite,
       onProgress: (progress) => this.view.progress(progress),
@@ -130,6 +130,7 @@ class Run {
   private async succeed(api: Api, result: JobResult<unknown>): Promise<void> {
     const { flags } = this.line;
     const { value, output, report } = result;
+    const { jsonDocument, valueLines } = await import("./result-text.ts");
     if (flags.json) {
       await this.out.write(jsonDocument({
         format: 1, ok: true, exitCode: exitCodes.success, job: this.description!.name, run: result.job, value,
@@ -169,12 +170,14 @@ async function fail(error: unknown, context: FailureContext): Promise<ExitCode> 
   const { around, out, paint, json, job, api, explain } = context;
   const exitCode = exitCodeOf(error);
   const report = (error as { report?: Report } | null)?.report;
+  const { failureLines } = await import("./failure-text.ts");
   const lines = failureLines(error, { paint, debug: around.env["SHOAL_DEBUG"] === "1" });
   if (report !== undefined && api && explain === true && !json) {
     lines.unshift(...api.renderReport(report, { explain }).map(escapeLine), "");
   }
   around.stderr.write(`${lines.join("\n")}\n`);
   if (json) {
+    const { jsonDocument } = await import("./result-text.ts");
     const members = report !== undefined && api ? reportMembers(api, report, explain === true) : {};
     const document = jsonDocument({
       format: 1, ok: false, exitCode, job: job ?? undefined, ...members, error: errorMembers(error),
@@ -210,6 +213,15 @@ function connectOptions(flags: RunFlags, onOutput: (text: string) => void): Para
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(stateDir === undefined ? {} : { stateDir }),
   };
+}
+
+/** The promise, or the signal's reason as soon as it is raised; what the promise does later is ignored. */
+async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason as Error);
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
+  return await Promise.race([promise, aborted]);
 }
 
 async function liveLine(screen: Screen): Promise<LiveLine> {

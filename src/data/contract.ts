@@ -141,3 +141,7 @@ export interface ShuffleReader {
   /** The key pushed last. */
   position(): Promise<RecordPosition>;
 }
+
+/** By shape, not by class: the error may come from another copy of this module. */
+export const isBlocksLost = (error: unknown): error is BlocksLostError =>
+  error instanceof Error && error.name === "BlocksLostError" && Array.isArray((error as Partial<BlocksLostError>).lost);

@@ -25,7 +25,16 @@ cyclic["list"] = [cyclic, [cyclic]];
 describe("requirePortable", () => {
   it.each([
     ["primitives", [undefined, null, true, 1, -0, NaN, 10n, "text", "\ud800"]],
-    ["bytes", [new Uint8Array(3), Buffer.from("x"), new Float64Array(2), new ArrayBuffer(4), new DataView(new ArrayBuffer(1))]],
+    [
+      "bytes",
+      [
+        new Uint8Array(3),
+        Buffer.from("x"),
+        new Float64Array(2),
+        new ArrayBuffer(4),
+        new DataView(new ArrayBuffer(1)),
+      ],
+    ],
     ["dates and patterns", [new Date(0), /x/g]],
     ["collections", [new Map([["a", new Set([1])]]), new Set([[1, { a: 1 }]])]],
     ["errors", [new TypeError("x", { cause: new Error("y") })]],
@@ -55,7 +64,9 @@ describe("requirePortable", () => {
     [{ [Symbol.for("tag")]: 1 }, "record: a property named by Symbol(Symbol.for"],
     [Object.assign([1], {}), "accepted"],
   ])("names the culprit in case %#", (value, expected) => {
-    expect(messageOf(() => requirePortable(value, "record"))).toContain(expected.replace("Symbol(Symbol.for", "Symbol(tag"));
+    expect(messageOf(() => requirePortable(value, "record"))).toContain(
+      expected.replace("Symbol(Symbol.for", "Symbol(tag"),
+    );
   });
 
   it("refuses what is nested too deep rather than overflow the stack", () => {
@@ -72,11 +83,23 @@ describe("requirePortable", () => {
   });
 
   it("accepts any plain value, and what it accepts comes back equal", () => {
-    fc.assert(fc.property(fc.anything({ withMap: true, withSet: true, withDate: true, withBigInt: true,
-      withTypedArray: true, withSparseArray: true }), (value) => {
-      requirePortable(value, "record");
-      expect(deserialize(serialize(value))).toEqual(value);
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(
+        fc.anything({
+          withMap: true,
+          withSet: true,
+          withDate: true,
+          withBigInt: true,
+          withTypedArray: true,
+          withSparseArray: true,
+        }),
+        (value) => {
+          requirePortable(value, "record");
+          expect(deserialize(serialize(value))).toEqual(value);
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 });
 
@@ -97,22 +120,25 @@ describe("requireJson", () => {
   });
 
   it("accepts exactly what JSON brings back equal", () => {
-    fc.assert(fc.property(fc.jsonValue({ noUnicodeString: false } as object), (value) => {
-      const read: unknown = JSON.parse(JSON.stringify(value));
-      let accepted = true;
-      try {
-        requireJson(value, "values");
-      } catch {
-        accepted = false;
-      }
-      let same = true;
-      try {
-        expect(read).toStrictEqual(value);
-      } catch {
-        same = false;
-      }
-      expect(accepted).toBe(same);
-    }), { numRuns: 500 });
+    fc.assert(
+      fc.property(fc.jsonValue({ noUnicodeString: false } as object), (value) => {
+        const read: unknown = JSON.parse(JSON.stringify(value));
+        let accepted = true;
+        try {
+          requireJson(value, "values");
+        } catch {
+          accepted = false;
+        }
+        let same = true;
+        try {
+          expect(read).toStrictEqual(value);
+        } catch {
+          same = false;
+        }
+        expect(accepted).toBe(same);
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it("accepts shared parts that are no cycles", () => {

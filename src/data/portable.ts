@@ -65,7 +65,8 @@ function culpritIn(value: unknown, depth: number, seen: Set<object> | null): Cul
   if (kind === "object") return culpritInObject(value as Readonly<Record<string, unknown>>, depth, known);
   let n = 0;
   for (const item of value as Iterable<unknown>) {
-    const found = kind === "set" ? culpritIn(item, depth + 1, known) : culpritInEntry(item as [unknown, unknown], depth, known);
+    const found = kind === "set" ? culpritIn(item, depth + 1, known)
+      : culpritInEntry(item as [unknown, unknown], depth, known);
     if (found !== null) {
       if (kind === "set") found.path.push(` (item ${n})`);
       return found;

@@ -2,19 +2,42 @@
 // right result, never a hang and never a silent change.
 
 import { execFileSync } from "node:child_process";
-import { appendFileSync, chmodSync, closeSync, mkdirSync, openSync, renameSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync, writeSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { planSource, recordsOf, runSource, sourceOf, temporaryDirectory, testHost } from "../../test/kit/io.ts";
+import {
+  planSource,
+  recordsOf,
+  runSource,
+  sourceOf,
+  temporaryDirectory,
+  testHost,
+} from "../../test/kit/io.ts";
 import type { ErrorCode, ShoalError } from "../errors.ts";
 import { read } from "./sources.ts";
 
 /** The error of `action`, which must have `code` and name all of `words`. */
 async function failure(action: Promise<unknown>, code: ErrorCode, ...words: string[]): Promise<ShoalError> {
-  const error = (await action.then(() => null, (thrown: unknown) => thrown)) as ShoalError | null;
+  const error = (await action.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  )) as ShoalError | null;
   expect(error, "expected an error").not.toBeNull();
   expect({ code: error!.code, message: error!.message }).toEqual({ code, message: error!.message });
   for (const word of words) expect(error!.message).toContain(word);
@@ -27,7 +50,11 @@ const write = (directory: string, name: string, contents: string | Uint8Array): 
   return path;
 };
 
-const linesOf = async (contents: string | Uint8Array, options = {}, splitBytes: number | null = null): Promise<unknown[]> => {
+const linesOf = async (
+  contents: string | Uint8Array,
+  options = {},
+  splitBytes: number | null = null,
+): Promise<unknown[]> => {
   const directory = temporaryDirectory();
   write(directory, "in.txt", contents);
   return recordsOf(await runSource(read.lines("in.txt", options), directory, splitBytes));
@@ -56,7 +83,10 @@ describe("texts of all kinds", () => {
   });
 
   it("latin1 takes each byte for a character", async () => {
-    expect(await linesOf(Buffer.from([0xef, 0xbb, 0xbf, 0xe9, 10, 0xff]), { encoding: "latin1" })).toEqual(["ï»¿é", "ÿ"]);
+    expect(await linesOf(Buffer.from([0xef, 0xbb, 0xbf, 0xe9, 10, 0xff]), { encoding: "latin1" })).toEqual([
+      "ï»¿é",
+      "ÿ",
+    ]);
   });
 
   it("every split size gives the same lines", async () => {
@@ -76,11 +106,22 @@ describe("texts of all kinds", () => {
 });
 
 describe("text that is not UTF-8", () => {
-  const bad = Buffer.concat([Buffer.from("one\ntwo €\n"), Buffer.from([0x61, 0xe9, 0x62]), Buffer.from("\nfour\n")]);
+  const bad = Buffer.concat([
+    Buffer.from("one\ntwo €\n"),
+    Buffer.from([0x61, 0xe9, 0x62]),
+    Buffer.from("\nfour\n"),
+  ]);
 
   it("fails with file, line and byte, in every split", async () => {
     for (let splitBytes = 1; splitBytes <= bad.length; splitBytes++) {
-      const error = await failure(linesOf(bad, {}, splitBytes), "INPUT_ENCODING", "in.txt", "line 3", "byte 13", "0xe9");
+      const error = await failure(
+        linesOf(bad, {}, splitBytes),
+        "INPUT_ENCODING",
+        "in.txt",
+        "line 3",
+        "byte 13",
+        "0xe9",
+      );
       expect(error.details).toEqual({ file: "in.txt", line: 3, byte: 13 });
     }
   });
@@ -88,7 +129,13 @@ describe("text that is not UTF-8", () => {
   it("fails for whole files with file, line and byte", async () => {
     const directory = temporaryDirectory();
     write(directory, "in.txt", bad);
-    await failure(runSource(read.files("in.txt"), directory), "INPUT_ENCODING", "in.txt", "line 3", "byte 13");
+    await failure(
+      runSource(read.files("in.txt"), directory),
+      "INPUT_ENCODING",
+      "in.txt",
+      "line 3",
+      "byte 13",
+    );
   });
 
   it("is skipped line by line and counted when the job allows it", async () => {
@@ -102,32 +149,53 @@ describe("text that is not UTF-8", () => {
   });
 
   it.each([
-    ["overlong", [0xc0, 0xaf]], ["overlong of three", [0xe0, 0x80, 0xaf]], ["a surrogate", [0xed, 0xa0, 0x80]], ["too large", [0xf4, 0x90, 0x80, 0x80]],
-    ["a lone continuation", [0x80]], ["cut short", [0xe2, 0x82]], ["a lead before a lead", [0xf0, 0xf0]],
+    ["overlong", [0xc0, 0xaf]],
+    ["overlong of three", [0xe0, 0x80, 0xaf]],
+    ["a surrogate", [0xed, 0xa0, 0x80]],
+    ["too large", [0xf4, 0x90, 0x80, 0x80]],
+    ["a lone continuation", [0x80]],
+    ["cut short", [0xe2, 0x82]],
+    ["a lead before a lead", [0xf0, 0xf0]],
   ])("is found: %s", async (_name, bytes) => {
     const text = Buffer.concat([Buffer.from("fine\nx"), Buffer.from(bytes)]);
     await failure(linesOf(text), "INPUT_ENCODING", "line 2", "byte 6");
-    await failure(linesOf(Buffer.concat([text, Buffer.from("\nnext")])), "INPUT_ENCODING", "line 2", "byte 6");
+    await failure(
+      linesOf(Buffer.concat([text, Buffer.from("\nnext")])),
+      "INPUT_ENCODING",
+      "line 2",
+      "byte 6",
+    );
   });
 
   it("says so when it is UTF-16", async () => {
     await failure(linesOf(Buffer.from("\ufeffhello\n", "utf16le")), "INPUT_ENCODING", "in.txt", "UTF-16");
     await failure(linesOf(Buffer.from([0xfe, 0xff, 0, 0x61])), "INPUT_ENCODING", "UTF-16");
-    await failure(linesOf(Buffer.from("\ufeffa", "utf16le"), { invalid: "skip" }), "INPUT_ENCODING", "UTF-16");
+    await failure(
+      linesOf(Buffer.from("\ufeffa", "utf16le"), { invalid: "skip" }),
+      "INPUT_ENCODING",
+      "UTF-16",
+    );
   });
 });
 
 describe("one record that is too large", () => {
-  it.each([1, 16, 1000])("is told with its line, at the limit and not below: recordBytesMax %i", async (recordBytesMax) => {
-    const fits = `a\n${"x".repeat(recordBytesMax)}\r\nb`;
-    expect(await linesOf(fits, { recordBytesMax })).toHaveLength(3);
-    expect(await linesOf(gzipSync(fits), { recordBytesMax })).toHaveLength(3);
-    for (const end of ["\n", "\r\n", ""]) {
-      const tooLarge = `a\n${"x".repeat(recordBytesMax + 1)}${end}`;
-      await failure(linesOf(tooLarge, { recordBytesMax }), "RECORD_TOO_LARGE", "line 2 of in.txt");
-      await failure(linesOf(gzipSync(tooLarge), { recordBytesMax }), "RECORD_TOO_LARGE", "line 2 of in.txt");
-    }
-  });
+  it.each([1, 16, 1000])(
+    "is told with its line, at the limit and not below: recordBytesMax %i",
+    async (recordBytesMax) => {
+      const fits = `a\n${"x".repeat(recordBytesMax)}\r\nb`;
+      expect(await linesOf(fits, { recordBytesMax })).toHaveLength(3);
+      expect(await linesOf(gzipSync(fits), { recordBytesMax })).toHaveLength(3);
+      for (const end of ["\n", "\r\n", ""]) {
+        const tooLarge = `a\n${"x".repeat(recordBytesMax + 1)}${end}`;
+        await failure(linesOf(tooLarge, { recordBytesMax }), "RECORD_TOO_LARGE", "line 2 of in.txt");
+        await failure(
+          linesOf(gzipSync(tooLarge), { recordBytesMax }),
+          "RECORD_TOO_LARGE",
+          "line 2 of in.txt",
+        );
+      }
+    },
+  );
 
   it("needs bounded memory, however long the line", async () => {
     const directory = temporaryDirectory();
@@ -138,9 +206,17 @@ describe("one record that is too large", () => {
     const plan = await source.split(options, { splitBytes: null, directory });
     const host = testHost();
     let most = 0;
-    const watching = { ...host, tick: () => void (most = Math.max(most, process.memoryUsage().arrayBuffers)) };
+    const watching = {
+      ...host,
+      tick: () => void (most = Math.max(most, process.memoryUsage().arrayBuffers)),
+    };
     const reader = source.open(plan.splits[0]!, options, watching);
-    await failure(reader.read(() => {}), "RECORD_TOO_LARGE", "line 1 of in.txt", "more than 4194304");
+    await failure(
+      reader.read(() => {}),
+      "RECORD_TOO_LARGE",
+      "line 1 of in.txt",
+      "more than 4194304",
+    );
     most = Math.max(most, process.memoryUsage().arrayBuffers);
     expect(most - before).toBeLessThan(64 * 2 ** 20);
     expect(host.meter.bytesIn).toBeLessThan(16 * 2 ** 20);
@@ -149,10 +225,21 @@ describe("one record that is too large", () => {
   it("is a file for read.files", async () => {
     const directory = temporaryDirectory();
     write(directory, "in.txt", "12345");
-    expect(recordsOf(await runSource(read.files("in.txt", { recordBytesMax: 5 }), directory))).toHaveLength(1);
-    await failure(runSource(read.files("in.txt", { recordBytesMax: 4 }), directory), "RECORD_TOO_LARGE", "in.txt", "5 bytes");
+    expect(recordsOf(await runSource(read.files("in.txt", { recordBytesMax: 5 }), directory))).toHaveLength(
+      1,
+    );
+    await failure(
+      runSource(read.files("in.txt", { recordBytesMax: 4 }), directory),
+      "RECORD_TOO_LARGE",
+      "in.txt",
+      "5 bytes",
+    );
     write(directory, "in.txt", gzipSync("12345"));
-    await failure(runSource(read.files("in.txt", { recordBytesMax: 4 }), directory), "RECORD_TOO_LARGE", "in.txt");
+    await failure(
+      runSource(read.files("in.txt", { recordBytesMax: 4 }), directory),
+      "RECORD_TOO_LARGE",
+      "in.txt",
+    );
   });
 });
 
@@ -161,10 +248,14 @@ describe("what changes while it is read", () => {
     ["grew", (path) => appendFileSync(path, "more\n"), "bytes"],
     ["shrank", (path) => truncateSync(path, 3), "bytes"],
     ["was rewritten", (path) => utimesSync(path, 1, 1), "written"],
-    ["was replaced", (path) => {
-      writeFileSync(`${path}.new`, "same size");
-      renameSync(`${path}.new`, path);
-    }, "replaced"],
+    [
+      "was replaced",
+      (path) => {
+        writeFileSync(`${path}.new`, "same size");
+        renameSync(`${path}.new`, path);
+      },
+      "replaced",
+    ],
     ["vanished", (path) => rmSync(path), "gone"],
   ])("before it is opened: it %s", async (_name, change, word) => {
     const directory = temporaryDirectory();
@@ -174,19 +265,27 @@ describe("what changes while it is read", () => {
       const { source, options } = sourceOf(dataset);
       const plan = await planSource(dataset, directory);
       change(path);
-      await failure(source.open(plan.splits[0]!, options, testHost()).read(() => {}), "INPUT_CHANGED", "in.txt", word);
+      await failure(
+        source.open(plan.splits[0]!, options, testHost()).read(() => {}),
+        "INPUT_CHANGED",
+        "in.txt",
+        word,
+      );
     }
   });
 
   it.each<[string, (path: string) => void]>([
     ["grows", (path) => appendFileSync(path, "more\n")],
     ["shrinks", (path) => truncateSync(path, 100_000)],
-    ["is written to", (path) => {
-      const file = openSync(path, "r+");
-      writeSync(file, "X", 0);
-      closeSync(file);
-      utimesSync(path, 1, 1);
-    }],
+    [
+      "is written to",
+      (path) => {
+        const file = openSync(path, "r+");
+        writeSync(file, "X", 0);
+        closeSync(file);
+        utimesSync(path, 1, 1);
+      },
+    ],
   ])("in the middle: it %s", async (_name, change) => {
     const directory = temporaryDirectory();
     const text = "a line of text\n".repeat(500_000);
@@ -225,7 +324,12 @@ describe("what is no file", () => {
     rmSync(path);
     execFileSync("mkfifo", [path]);
     const { source, options } = sourceOf(read.lines("in.txt"));
-    await failure(source.open(plan.splits[0]!, options, testHost()).read(() => {}), "INPUT_NOT_A_FILE", "in.txt", "FIFO");
+    await failure(
+      source.open(plan.splits[0]!, options, testHost()).read(() => {}),
+      "INPUT_NOT_A_FILE",
+      "in.txt",
+      "FIFO",
+    );
   });
 
   it("links to nothing fail, links to files and directories are followed, loops end", async () => {
@@ -248,10 +352,30 @@ describe("what is no file", () => {
     chmodSync(path, 0);
     chmodSync(join(directory, "closed"), 0);
     await asNobody(async () => {
-      await failure(source.open(plan.splits[0]!, options, testHost()).read(() => {}), "INPUT_UNREADABLE", "in.txt", "permission denied");
-      await failure(planSource(read.lines("closed"), directory), "INPUT_UNREADABLE", "closed", "permission denied");
-      await failure(planSource(read.lines("closed/a.txt"), directory), "INPUT_UNREADABLE", "closed/a.txt", "permission denied");
-      await failure(planSource(read.lines("**/*.x"), directory), "INPUT_UNREADABLE", "closed", "permission denied");
+      await failure(
+        source.open(plan.splits[0]!, options, testHost()).read(() => {}),
+        "INPUT_UNREADABLE",
+        "in.txt",
+        "permission denied",
+      );
+      await failure(
+        planSource(read.lines("closed"), directory),
+        "INPUT_UNREADABLE",
+        "closed",
+        "permission denied",
+      );
+      await failure(
+        planSource(read.lines("closed/a.txt"), directory),
+        "INPUT_UNREADABLE",
+        "closed/a.txt",
+        "permission denied",
+      );
+      await failure(
+        planSource(read.lines("**/*.x"), directory),
+        "INPUT_UNREADABLE",
+        "closed",
+        "permission denied",
+      );
     });
   });
 });
@@ -288,9 +412,12 @@ describe("damaged gzip files", () => {
     for (let at = 0; at < whole.length; at++) {
       if (header(at)) continue; // time stamp and the like, which nothing protects
       const damaged = Buffer.from(whole);
-      damaged[at]! ^= 1 << at % 8;
+      damaged[at]! ^= 1 << (at % 8);
       write(directory, "in.gz", damaged);
-      const outcome = await runSource(read.lines("in.gz"), directory).then(recordsOf, (error: ShoalError) => error);
+      const outcome = await runSource(read.lines("in.gz"), directory).then(
+        recordsOf,
+        (error: ShoalError) => error,
+      );
       if (Array.isArray(outcome)) expect(outcome.join("\n"), `byte ${at}`).toBe(text);
       else {
         expect(outcome).toMatchObject({ code: "INPUT_CORRUPT", details: { file: "in.gz" } });
@@ -300,10 +427,13 @@ describe("damaged gzip files", () => {
     expect(found).toBeGreaterThan(whole.length - 40);
   });
 
-  it.each([["garbage", "garbage"], ["zeros, then garbage", "\0\0\0garbage"], ["zeros and one byte far away", `${"\0".repeat(200_000)}x`]])(
-    "followed by %s", async (_name, tail) => {
-      await failure(linesOf(Buffer.concat([gzipSync("a\n"), Buffer.from(tail)])), "INPUT_CORRUPT", "in.txt");
-    });
+  it.each([
+    ["garbage", "garbage"],
+    ["zeros, then garbage", "\0\0\0garbage"],
+    ["zeros and one byte far away", `${"\0".repeat(200_000)}x`],
+  ])("followed by %s", async (_name, tail) => {
+    await failure(linesOf(Buffer.concat([gzipSync("a\n"), Buffer.from(tail)])), "INPUT_CORRUPT", "in.txt");
+  });
 
   it("bombs, with what to do if they are none", async () => {
     const bomb = gzipSync(Buffer.alloc(70 * 2 ** 20, `${"x".repeat(1023)}\n`));
@@ -311,7 +441,9 @@ describe("damaged gzip files", () => {
     expect(error.hint).toContain("expansionMax");
     const directory = temporaryDirectory();
     write(directory, "in.gz", bomb);
-    const [record] = recordsOf(await runSource(read.files("in.gz", { expansionMax: 2000 }), directory)) as [[string, string]];
+    const [record] = recordsOf(await runSource(read.files("in.gz", { expansionMax: 2000 }), directory)) as [
+      [string, string],
+    ];
     expect(record[1]).toHaveLength(70 * 2 ** 20);
   });
 });
@@ -319,15 +451,35 @@ describe("damaged gzip files", () => {
 describe("names", () => {
   it("with spaces, newlines, quotes, leading dashes, emoji and characters of globs", async () => {
     const directory = temporaryDirectory();
-    const names = ["a b", "new\nline", `quo"te's`, "-rf", "😀", "[id]", "{a,b}", "*", "a?c", "back\\slash", "%41", "é", "#x"];
+    const names = [
+      "a b",
+      "new\nline",
+      `quo"te's`,
+      "-rf",
+      "😀",
+      "[id]",
+      "{a,b}",
+      "*",
+      "a?c",
+      "back\\slash",
+      "%41",
+      "é",
+      "#x",
+    ];
     for (const name of names) write(directory, name, `${name.replace("\n", " ")}\n`);
     for (const name of names) {
-      const [[found, contents]] = recordsOf(await runSource(read.files(name), directory)) as [[string, string]];
+      const [[found, contents]] = recordsOf(await runSource(read.files(name), directory)) as [
+        [string, string],
+      ];
       expect([found, contents]).toEqual([name, `${name.replace("\n", " ")}\n`]);
     }
     const all = recordsOf(await runSource(read.files("."), directory)) as [string, string][];
-    expect(all.map(([name]) => name)).toEqual([...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
-    const url = recordsOf(await runSource(read.files(pathToFileURL(join(directory, "%41")).href), directory)) as [string, string][];
+    expect(all.map(([name]) => name)).toEqual(
+      [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+    );
+    const url = recordsOf(
+      await runSource(read.files(pathToFileURL(join(directory, "%41")).href), directory),
+    ) as [string, string][];
     expect(url).toEqual([[join(directory, "%41"), "%41\n"]]);
   });
 
@@ -346,10 +498,20 @@ describe("read", () => {
     ["an unknown option", () => read.lines("a", { encodign: "utf8" } as never), "PLAN_INVALID", "encodign"],
     ["an unknown encoding", () => read.lines("a", { encoding: "utf16" } as never), "PLAN_INVALID", '"utf16"'],
     ["a size of 0", () => read.lines("a", { recordBytesMax: 0 }), "PLAN_INVALID", "received 0"],
-    ["a size beyond strings", () => read.lines("a", { recordBytesMax: 2 ** 31 }), "PLAN_INVALID", "recordBytesMax"],
+    [
+      "a size beyond strings",
+      () => read.lines("a", { recordBytesMax: 2 ** 31 }),
+      "PLAN_INVALID",
+      "recordBytesMax",
+    ],
     ["options that are none", () => read.lines("a", 7 as never), "PLAN_INVALID", "received 7"],
     ["values that are no array", () => read.values("abc" as never), "PLAN_INVALID", "string"],
-    ["values that are no data", () => read.values([1, 2, 3, { user: { save() {} } }]), "VALUE_INVALID", "values[3].user.save: function"],
+    [
+      "values that are no data",
+      () => read.values([1, 2, 3, { user: { save() {} } }]),
+      "VALUE_INVALID",
+      "values[3].user.save: function",
+    ],
     ["perTask 0", () => read.values([1], { perTask: 0 }), "PLAN_INVALID", "perTask"],
   ])("refuses %s when the plan is built", (_name, build, code, word) => {
     let error: unknown;
@@ -366,11 +528,20 @@ describe("read", () => {
     const directory = temporaryDirectory();
     write(directory, "a", "1\n");
     write(directory, "b", "2");
-    expect(recordsOf(await runSource(read.lines(["b", "a"], { withFile: true }), directory))).toEqual([["b", "2"], ["a", "1"]]);
+    expect(recordsOf(await runSource(read.lines(["b", "a"], { withFile: true }), directory))).toEqual([
+      ["b", "2"],
+      ["a", "1"],
+    ]);
   });
 
   it("values come in order, in splits that depend on their number alone, each a copy", async () => {
-    for (const [n, tasks] of [[0, 1], [1, 1], [64, 64], [65, 33], [1000, 63]] as const) {
+    for (const [n, tasks] of [
+      [0, 1],
+      [1, 1],
+      [64, 64],
+      [65, 33],
+      [1000, 63],
+    ] as const) {
       const values = Array.from({ length: n }, (_, i) => ({ i }));
       const run = await runSource(read.values(values), "/");
       expect(recordsOf(run)).toEqual(values);

@@ -67,3 +67,7 @@ export type LogBody =
   | { readonly machine: "coordinator"; readonly type: "effect"; readonly body: CoordinatorEffect }
   | { readonly machine: `w${number}`; readonly type: "event"; readonly body: WorkerEvent }
   | { readonly machine: `w${number}`; readonly type: "effect"; readonly body: WorkerEffect };
+
+/** Why a job was cancelled, as text for people. */
+export const reasonOf = ({ reason }: AbortSignal): string =>
+  reason === undefined ? "cancelled" : reason instanceof Error ? reason.message : String(reason);

@@ -9,7 +9,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseAttemptId } from "../base/ids.ts";
 import type { AttemptFigures } from "../core/types.ts";
-import { BlocksLostError, newMeter, type MapOutput, type Meter, type RecordPosition, type ShuffleSpec, type TaskHost } from "../data/contract.ts";
+import { isBlocksLost, newMeter, type MapOutput, type Meter, type RecordPosition, type ShuffleSpec, type TaskHost } from "../data/contract.ts";
 import { chooseBounds, createShuffleReader, createShuffleWriter } from "../data/shuffle/shuffle.ts";
 import { sinkNamed } from "../data/sinks.ts";
 import { sourceNamed } from "../data/sources.ts";
@@ -80,7 +80,7 @@ async function pipe(request: AttemptRequest, stage: StagePlan, host: TaskHost): 
     await writer.abort();
     rmSync(outputFile(request, stage), { force: true });
     host.signal.throwIfAborted();
-    if (error instanceof BlocksLostError || isOurs(error)) throw error;
+    if (isBlocksLost(error) || isOurs(error)) throw error;
     throw await userError(error, stage.name, reader);
   }
 }

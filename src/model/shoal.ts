@@ -93,11 +93,11 @@ export class Shoal {
     const startedAt = options.startedAt ?? performance.now();
     checkOptions(options);
     options.signal?.throwIfAborted();
-    const { program, description } = await this.open(job);
+    const { program, description } = await unlessAborted(options.signal, this.open(job));
     const defaults = Object.fromEntries(description.parameters.map((parameter) => [parameter.name, parameter.default]));
     const filled = fillParameters(defaults, parameters);
     const request = { parameters: filled, partitions: options.partitions ?? null, splitBytes: options.splitBytes ?? null };
-    const prepared = (await this.settings.driver.call(program, "prepare", request)) as PreparedJob;
+    const prepared = await unlessAborted(options.signal, this.settings.driver.call(program, "prepare", request)) as PreparedJob;
     return await new JobRun({ settings: this.settings, program, description, parameters: filled, prepared, options, startedAt }).run();
   }
 
@@ -136,6 +136,23 @@ async function entryOf(job: JobRef, directory: string): Promise<string> {
   if (file !== null && (await stat(file).catch(() => null)) !== null) return file;
   throw new ShoalError("JOB_NOT_FOUND", "the file that defines this job cannot be found from its stack",
     { hint: "Pass the file instead of the value: shoal.run(new URL(\"./job.ts\", import.meta.url), …)." });
+}
+
+/** What `work` gives, unless the signal comes first: there is nothing yet to clean up. */
+async function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  if (signal === undefined) return await work;
+  work.catch(() => {}); // its failure is of no interest after an abort
+  let onAbort = (): void => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 function checkOptions(options: RunOptions): void {

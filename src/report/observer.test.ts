@@ -37,33 +37,26 @@ class Log {
     this.lastEvent = ++this.id;
     this.observer.observe({ id: this.id, at, cause: null, machine: "coordinator", type: "event", body } as LogEntry);
   }
-
   effect(at: number, body: CoordinatorEffect): void {
     const entry = { id: ++this.id, at, cause: this.lastEvent, machine: "coordinator", type: "effect", body };
     this.observer.observe(entry as LogEntry);
   }
-
   assign(at: number, task: number, attempt = 1, isBackup = false): void {
     this.effect(at, { kind: "AssignAttempt", worker, attempt: attemptId(task, attempt), stage: 0, index: 0, inputs: [], isBackup });
   }
-
   start(at: number, task: number, attempt = 1): void {
     this.event(at, { kind: "AttemptStarted", worker, attempt: attemptId(task, attempt), slot: 0 });
   }
-
   run(at: number, task: number, attempt = 1, isBackup = false): void {
     this.assign(at, task, attempt, isBackup);
     this.start(at, task, attempt);
   }
-
   finish(at: number, task: number, figures: Partial<AttemptFigures>, attempt = 1): void {
     this.event(at, { kind: "AttemptFinished", worker, attempt: attemptId(task, attempt), figures: figuresOf(figures) });
   }
-
   fail(at: number, task: number, attempt = 1): void {
     this.event(at, { kind: "AttemptFailed", worker, attempt: attemptId(task, attempt), failure: { kind: "cancelled" } });
   }
-
   end(at: number, kind: "succeeded" | "cancelled" = "succeeded"): void {
     const outcome = kind === "succeeded" ? { kind } as const : { kind, reason: "asked" } as const;
     this.effect(at, { kind: "FinishJob", outcome });

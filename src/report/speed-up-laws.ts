@@ -21,8 +21,8 @@ export interface ScheduleBounds {
 }
 
 /**
- * The bounds of any greedy schedule: max(T1 / p, T∞) <= Tp <= T∞ + (T1 - T∞) / p, with T1 the whole work and T∞ the
- * longest chain in it. R. L. Graham, "Bounds for certain multiprocessing anomalies", Bell System Technical
+ * The bounds of any greedy schedule: max(T1 / p, T∞) <= Tp <= T∞ + (T1 - T∞) / p, T1 being the whole work and
+ * T∞ the longest chain in it. R. L. Graham, "Bounds for certain multiprocessing anomalies", Bell System Technical
  * Journal 45 (1966).
  */
 export const scheduleBounds = (work: number, chain: number, p: number): ScheduleBounds =>

@@ -1,6 +1,6 @@
 // Small files that are either wholly there or not there at all, and directories whose entries last.
 
-import { open, rename, rm, type FileHandle } from "node:fs/promises";
+import { mkdir, open, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Writes `path` under another name first and renames it, so that no reader sees a part. */
@@ -45,5 +45,34 @@ export async function syncDirectory(path: string): Promise<void> {
     if (code !== "EINVAL" && code !== "ENOTSUP") throw error;
   } finally {
     await directory.close();
+  }
+}
+
+/**
+ * Makes a directory and those above it that are missing. Not mkdir's own `recursive`: on file systems that answer
+ * ENOENT to every mkdir (procfs) that one never ends.
+ */
+export async function makeDirectories(path: string): Promise<void> {
+  const missing: string[] = [];
+  for (let at = path; !(await isDirectory(at)); at = dirname(at)) {
+    missing.push(at);
+    if (dirname(at) === at) break;
+  }
+  for (const directory of missing.reverse()) {
+    try {
+      await mkdir(directory);
+    } catch (error) {
+      // another process may have been quicker
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST" || !(await isDirectory(directory))) throw error;
+    }
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
   }
 }

@@ -11,10 +11,10 @@
 //   S1  A lock file is written whole before it gets its name, and changed only by its holder, by rename.
 //   S2  The file with the highest number is never deleted, so that numbers only grow.
 
-import { link, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { link, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ShoalError } from "../errors.ts";
-import { syncDirectory, writeSynced, writeWhole } from "./durable.ts";
+import { makeDirectories, syncDirectory, writeSynced, writeWhole } from "./durable.ts";
 import { identityIn, livenessOf, thisProcess, type ProcessIdentity } from "./process.ts";
 
 export interface StateLock {
@@ -30,16 +30,17 @@ export async function lockState(state: string): Promise<StateLock> {
   const directory = join(state, "lock");
   const draft = join(directory, `draft-${process.pid}-${++drafts}`);
   try {
-    await mkdir(directory, { recursive: true });
+    await makeDirectories(directory);
     await writeSynced(draft, JSON.stringify(thisProcess()));
     for (let take = 0; take < takesMax; take++) {
       const lock = await tryToTake(state, directory, draft);
       if (lock !== null) return lock;
     }
-    throw new ShoalError("STATE_LOCKED", `the state directory ${state} changed hands ${takesMax} times while this run waited for it`);
+    throw new ShoalError("STATE_LOCKED", `the state directory ${state} changed hands ${takesMax} times in a moment`);
   } catch (cause) {
     if (cause instanceof ShoalError) throw cause;
-    throw new ShoalError("SCRATCH_FAILED", `cannot lock the state directory ${state}: ${(cause as Error).message}`, { cause });
+    const reason = (cause as Error).message;
+    throw new ShoalError("SCRATCH_FAILED", `cannot lock the state directory ${state}: ${reason}`, { cause });
   } finally {
     await rm(draft, { force: true }).catch(() => {});
   }
@@ -123,10 +124,12 @@ async function isAbandoned(draft: string): Promise<boolean> {
 }
 
 function locked(state: string, holder: ProcessIdentity, file: string): ShoalError {
-  const isElsewhere = livenessOf(holder) === "unknown";
-  return new ShoalError("STATE_LOCKED",
-    `the state directory ${state} is in use by process ${holder.pid}${isElsewhere ? ` on ${holder.host}` : ""} since ${holder.since}`, {
-      details: { state, pid: holder.pid, host: holder.host, since: holder.since },
-      ...(isElsewhere ? { hint: `Wait for it, use another --state directory, or delete ${file} if that machine is gone for good.` } : {}),
-    });
+  const { pid, host, since } = holder;
+  const details = { state, pid, host, since };
+  if (livenessOf(holder) !== "unknown") {
+    return new ShoalError("STATE_LOCKED", `the state directory ${state} is in use by process ${pid} since ${since}`, { details });
+  }
+  return new ShoalError("STATE_LOCKED", `the state directory ${state} is in use by process ${pid} on ${host} since ${since}`, {
+    details, hint: `Wait for it, use another --state directory, or delete ${file} if that machine is gone for good.`,
+  });
 }

@@ -2,10 +2,11 @@
 // making missing parents.
 
 import { constants, realpathSync } from "node:fs";
-import { access, mkdir, stat } from "node:fs/promises";
+import { access, lstat, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { ShoalError } from "../errors.ts";
+import { makeDirectories } from "./durable.ts";
 import { occupantOf, type Occupant } from "./output-marker.ts";
 
 export interface OutputRequest {
@@ -25,6 +26,8 @@ const namesShownMax = 5;
 export async function checkTarget(output: string, { roots, directory }: OutputRequest): Promise<string> {
   if (output === "" || output.includes("\0")) throw invalid(output, "is no path");
   const target = realOf(resolve(directory, output));
+  const isDangling = (await lstat(target).catch(() => null))?.isSymbolicLink() === true;
+  if (isDangling) throw invalid(output, "is a symbolic link to nothing");
   if (dirname(target) === target) throw invalid(output, "is the root of the file system");
   for (const root of roots) {
     const real = realOf(root);
@@ -32,7 +35,7 @@ export async function checkTarget(output: string, { roots, directory }: OutputRe
     if (isWithin(real, target)) throw invalid(output, `holds the input ${real}`);
   }
   try {
-    await mkdir(dirname(target), { recursive: true });
+    await makeDirectories(dirname(target));
   } catch (cause) {
     throw invalid(output, `cannot be made: ${(cause as Error).message}`, cause);
   }
@@ -44,7 +47,7 @@ export async function checkTarget(output: string, { roots, directory }: OutputRe
   if (found === null) return target;
   if (!found.isDirectory()) throw invalid(output, "is a file, expected a directory or nothing");
   if (found.dev !== (await stat(dirname(target))).dev) {
-    throw invalid(output, "is the root of a mounted file system, which cannot be replaced as a whole; name a directory in it");
+    throw invalid(output, "is the root of a mounted file system, which cannot be replaced; name a directory in it");
   }
   await requireWritable(output, target);
   return target;
@@ -54,7 +57,8 @@ export async function checkTarget(output: string, { roots, directory }: OutputRe
  * What is in the target's place. OUTPUT_NOT_EMPTY unless it may be replaced: nothing, this job's own output, or anything
  * with `overwrite`.
  */
-export async function requireReplaceable(target: string, { job, overwrite, directory }: OutputRequest): Promise<Occupant["kind"]> {
+export async function requireReplaceable(target: string, request: OutputRequest): Promise<Occupant["kind"]> {
+  const { job, overwrite, directory } = request;
   const occupant = await occupantOf(target);
   if (occupant.kind === "missing" || occupant.kind === "empty") return occupant.kind;
   for (const [place, what] of [[directory, "the current directory"], [homedir(), "the home directory"]] as const) {
@@ -65,12 +69,14 @@ export async function requireReplaceable(target: string, { job, overwrite, direc
   const details = { target, job: occupant.marker?.job ?? null };
   if (occupant.kind === "output") {
     throw new ShoalError("OUTPUT_NOT_EMPTY",
-      `the output directory ${target} holds the output of the job ${JSON.stringify(occupant.marker.job)}, this is ${JSON.stringify(job)}`, { details });
+      `the output directory ${target} holds the output of the job ${JSON.stringify(occupant.marker.job)}, ` +
+      `this is ${JSON.stringify(job)}`, { details });
   }
   const more = occupant.names.length - namesShownMax;
   const names = occupant.names.slice(0, namesShownMax).map((name) => JSON.stringify(name)).join(", ");
   throw new ShoalError("OUTPUT_NOT_EMPTY",
-    `the output directory ${target} holds what is not this job's output: ${names}${more > 0 ? ` and ${more} more` : ""}`, { details });
+    `the output directory ${target} holds what is not this job's output: ${names}` +
+    `${more > 0 ? ` and ${more} more` : ""}`, { details });
 }
 
 async function requireWritable(output: string, directory: string): Promise<void> {
@@ -78,13 +84,15 @@ async function requireWritable(output: string, directory: string): Promise<void>
     await access(directory, constants.W_OK | constants.X_OK);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    const why = code === "EROFS" ? "the file system is read-only" : code === "ENOTDIR" ? "it is no directory" : "permission denied";
+    const why = code === "EROFS" ? "the file system is read-only"
+      : code === "ENOTDIR" ? "it is no directory" : "permission denied";
     throw invalid(output, `cannot be written: ${directory}: ${why} (${code})`, cause);
   }
 }
 
 const invalid = (output: string, what: string, cause?: unknown): ShoalError =>
-  new ShoalError("OUTPUT_INVALID", `the output directory ${JSON.stringify(output)} ${what}`, cause === undefined ? {} : { cause });
+  new ShoalError("OUTPUT_INVALID", `the output directory ${JSON.stringify(output)} ${what}`,
+    cause === undefined ? {} : { cause });
 
 const isWithin = (path: string, directory: string): boolean =>
   path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep);

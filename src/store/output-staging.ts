@@ -25,7 +25,8 @@ export async function sweepStagings(target: string): Promise<void> {
       throw new ShoalError("OUTPUT_BUSY", `process ${owner.pid} has been writing to ${target} since ${owner.since}`,
         { details: { target, pid: owner.pid, since: owner.since } });
     }
-    if (liveness === "dead" && (await recoverStaging(staging, target))) await rm(staging, { recursive: true, force: true });
+    if (liveness === "unknown" || !(await recoverStaging(staging, target))) continue;
+    await rm(staging, { recursive: true, force: true });
   }
 }
 

@@ -74,7 +74,8 @@ export class OutputTransaction {
       await writeSynced(join(staging, ownerFile), JSON.stringify(thisProcess()));
       await mkdir(join(staging, "attempts"));
     } catch (cause) {
-      throw new ShoalError("OUTPUT_INVALID", `cannot write beside the output directory ${directory}: ${(cause as Error).message}`, { cause });
+      const reason = (cause as Error).message;
+      throw new ShoalError("OUTPUT_INVALID", `cannot write beside the output directory ${directory}: ${reason}`, { cause });
     }
     // of two that planned at the same time, each sees the other now
     const others = (await liveStagings(directory)).filter((path) => path !== staging);
@@ -91,7 +92,8 @@ export class OutputTransaction {
   /** For people: what the output directory holds if the run ends now. */
   get keeps(): string {
     if (this.published !== null) return `the new output is in ${this.directory}`;
-    return this.plan.hadOutput ? `the old output in ${this.directory} is as it was` : `nothing was written to ${this.directory}`;
+    return this.plan.hadOutput ? `the old output in ${this.directory} is as it was`
+      : `nothing was written to ${this.directory}`;
   }
 
   /** The file that `attempt` writes part `part` in. */
@@ -105,8 +107,8 @@ export class OutputTransaction {
   }
 
   /**
-   * Publishes the winners' files, and nothing else, as part-00000 and so on; `meta` is kept in the marker. On failure (OUTPUT_FAILED, or OUTPUT_NOT_EMPTY if something was put there meanwhile) the old output is
-   * in place.
+   * Publishes the winners' files, and nothing else, as part-00000 and so on; `meta` is kept in the marker. On failure
+   * (OUTPUT_FAILED, or OUTPUT_NOT_EMPTY if something was put there meanwhile) the old output is in place.
    */
   async commit(winners: readonly Winner[], meta: Readonly<Record<string, unknown>> = {}): Promise<void> {
     try {
@@ -116,7 +118,8 @@ export class OutputTransaction {
       this.published = files;
     } catch (cause) {
       if (isShoalError(cause)) throw cause;
-      throw new ShoalError("OUTPUT_FAILED", `cannot publish the output ${this.directory}: ${(cause as Error).message}`, { cause });
+      const reason = (cause as Error).message;
+      throw new ShoalError("OUTPUT_FAILED", `cannot publish the output ${this.directory}: ${reason}`, { cause });
     }
   }
 
@@ -158,7 +161,8 @@ export class OutputTransaction {
   /** Removes the staging directory, after restoring the old output if that is there. Never throws. Idempotent. */
   async abort(): Promise<void> {
     try {
-      if (await recoverStaging(this.staging, this.directory)) await rm(this.staging, { recursive: true, force: true, maxRetries: 3 });
+      if (!(await recoverStaging(this.staging, this.directory))) return;
+      await rm(this.staging, { recursive: true, force: true, maxRetries: 3 });
     } catch {
       // what is left is swept by the next planOutput of this directory
     }

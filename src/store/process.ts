@@ -48,7 +48,8 @@ export function identityIn(value: unknown): ProcessIdentity | null {
   if (typeof value !== "object" || value === null) return null;
   const { pid, started, boot, host, since } = value as Record<string, unknown>;
   const isText = (field: unknown): field is string | null => field === null || typeof field === "string";
-  if (!Number.isSafeInteger(pid) || (pid as number) <= 0 || typeof host !== "string" || typeof since !== "string") return null;
+  if (!Number.isSafeInteger(pid) || (pid as number) <= 0) return null;
+  if (typeof host !== "string" || typeof since !== "string") return null;
   return isText(started) && isText(boot) ? { pid: pid as number, started, boot, host, since } : null;
 }
 

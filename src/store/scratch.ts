@@ -7,7 +7,7 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ShoalError } from "../errors.ts";
-import { writeSynced } from "./durable.ts";
+import { makeDirectories, writeSynced } from "./durable.ts";
 import { identityIn, livenessOf, thisProcess } from "./process.ts";
 
 export interface Scratch {
@@ -29,14 +29,15 @@ const ownerFile = "owner.json";
 export async function createScratch(state: string, run: string): Promise<Scratch> {
   const directory = join(runsOf(state), run);
   try {
-    await mkdir(runsOf(state), { recursive: true });
+    await makeDirectories(runsOf(state));
     await sweepScratch(state);
     await mkdir(directory, { mode: 0o700 });
     await writeSynced(join(directory, ownerFile), JSON.stringify(thisProcess()));
     await mkdir(join(directory, "blocks"));
     await mkdir(join(directory, "results"));
   } catch (cause) {
-    throw new ShoalError("SCRATCH_FAILED", `cannot make the run's directory ${directory}: ${(cause as Error).message}`, { cause });
+    const reason = (cause as Error).message;
+    throw new ShoalError("SCRATCH_FAILED", `cannot make the run's directory ${directory}: ${reason}`, { cause });
   }
   return {
     directory,

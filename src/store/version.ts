@@ -1,10 +1,10 @@
 // The version of the state directory's format: `.shoal/version.json`. State of a newer version is refused, of an older
 // one is migrated, step by step.
 
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ShoalError } from "../errors.ts";
-import { writeWhole } from "./durable.ts";
+import { makeDirectories, writeWhole } from "./durable.ts";
 
 /** Step i takes the state from format i to i + 1. Format 0 is a directory without a version. */
 const migrations: readonly ((state: string) => Promise<void>)[] = [
@@ -21,12 +21,13 @@ export async function openState(state: string): Promise<void> {
   const file = join(state, "version.json");
   const found = await formatIn(file);
   if (found > stateFormat) {
-    throw new ShoalError("STATE_NEWER", `the state in ${state} has format ${found}; this version of shoal knows formats up to ${stateFormat}`,
+    throw new ShoalError("STATE_NEWER",
+      `the state in ${state} has format ${found}; this version of shoal knows formats up to ${stateFormat}`,
       { details: { state, found, known: stateFormat } });
   }
   if (found === stateFormat) return;
   try {
-    await mkdir(state, { recursive: true });
+    await makeDirectories(state);
     for (const migrate of migrations.slice(found)) await migrate(state);
     await writeWhole(file, `${JSON.stringify({ format: stateFormat })}\n`);
   } catch (cause) {
@@ -48,6 +49,7 @@ async function formatIn(file: string): Promise<number> {
   } catch {
     // told below: the file is written whole or not at all, so that damage is not ours to guess about
   }
-  throw new ShoalError("SCRATCH_FAILED", `${file} is damaged: expected {"format": ${stateFormat}}, received ${JSON.stringify(text.slice(0, 100))}`,
+  const received = JSON.stringify(text.slice(0, 100));
+  throw new ShoalError("SCRATCH_FAILED", `${file} is damaged: expected {"format": ${stateFormat}}, received ${received}`,
     { hint: "Delete the state directory (outputs are elsewhere), or use another --state directory." });
 }

@@ -1,7 +1,6 @@
 // The scripted program (script.ts) for real slots: plain JavaScript, since a slot imports it as it is.
 
-import { BlocksLostError } from "../../dist/data/contract.js";
-import { ShoalError } from "../../dist/errors.js";
+import { ShoalError } from "shoal";
 
 const actOf = (script, attempt) => script[attempt] ?? script[attempt.split(".")[0]] ?? {};
 
@@ -22,7 +21,9 @@ export function createProgram(script) {
           reject(host.signal.reason);
         });
       });
-      if (act.lost !== undefined) throw new BlocksLostError(`scripted loss seen by ${attempt}`, act.lost);
+      if (act.lost !== undefined) {
+        throw Object.assign(new Error(`scripted loss seen by ${attempt}`), { name: "BlocksLostError", lost: act.lost });
+      }
       if (act.end === "fail") throw new Error(`scripted failure of ${attempt}`);
       if (act.end === "fail-final") throw new ShoalError("RECORD_INVALID", `scripted failure of ${attempt}`);
       if (act.end === "exit") process.reallyExit(3);

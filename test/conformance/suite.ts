@@ -189,6 +189,16 @@ export function conformance(factory: DriverFactory): void {
       expect(commits).toEqual([[]]);
     });
 
+    it("a straggler that does not listen is gone before the next job begins", async () => {
+      const script: Script = { "t7.1": { end: "busy" } };
+      const driver = factory.create(script, 2);
+      const settings = { stages: [stage("only", 10)], script, limits: { backupMinAgeMs: 100 } };
+      expect((await run(settings, driver)).outcome).toEqual({ kind: "succeeded" });
+      const second = await run(settings, driver);
+      expect(second.outcome).toEqual({ kind: "succeeded" });
+      expect(second.commits[0]![7]).toBe("t7.2");
+    });
+
     it("two jobs of one driver both succeed", async () => {
       const driver = factory.create({}, 2);
       const [first, second] = await Promise.all([run({}, driver), run({}, driver)]);

@@ -6,7 +6,7 @@
 //   job, then lines STAGE TASKS blocks|kept [reads=(0 …)]
 //   join W slots=N [grace=5s]     a worker starts its slots and joins
 //   script WHO WHAT …             what attempts (t0.1), tasks (t0), workers (w1) or all (*) do; the first of these
-//                                 takes=5s · error="…" [final] · crash="…" · lost=(t0.1 …) · hang · deaf (ignores abort)
+//                                 takes=5s · error="…" [final] · crash="…" · lost=(t0.1 …) · hang · deaf (to aborts)
 //   starts W crash="…"|never|well what the worker's slots do when they are started
 //   commits fail="…"              publishing the output fails
 //   stabilize                     delivers all that can be delivered without time passing

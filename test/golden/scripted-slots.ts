@@ -76,15 +76,15 @@ export class ScriptedSlots {
     const [error, crash, lost] = [options.get("error"), options.get("crash"), options.get("lost")];
     if (words.includes("hang")) return;
     if (crash !== undefined) return this.after(place, takes, exited(place, crash));
-    const failed = (failure: Failure): void => this.after(place, takes, { kind: "SlotFailed", ...at(place), attempt, failure });
+    const failed = (failure: Failure): void =>
+      this.after(place, takes, { kind: "SlotFailed", ...at(place), attempt, failure });
     if (error !== undefined) {
       return failed({ kind: "error", final: words.includes("final"), error: { name: "Error", message: error } });
     }
     if (lost !== undefined) {
       const message = "map outputs are missing";
-      return failed({
-        kind: "blocks", lost: lost.split(" ") as AttemptId[], error: { name: "ShoalError", code: "BLOCK_LOST", message },
-      });
+      const error = { name: "ShoalError", code: "BLOCK_LOST", message } as const;
+      return failed({ kind: "blocks", lost: lost.split(" ") as AttemptId[], error });
     }
     this.after(place, takes, { kind: "SlotFinished", ...at(place), attempt, figures: figures(takes) });
   }

@@ -5,12 +5,23 @@ import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { newMeter, type Sink, type Source, type Split, type SplitPlan, type TaskHost } from "../../src/data/contract.ts";
+import {
+  newMeter,
+  type Sink,
+  type Source,
+  type Split,
+  type SplitPlan,
+  type TaskHost,
+} from "../../src/data/contract.ts";
 import type { DatasetNode, Options } from "../../src/plan/nodes.ts";
 import { sourceNamed } from "../../src/data/sources.ts";
 
-export const testHost = (): TaskHost =>
-  ({ meter: newMeter(), signal: new AbortController().signal, memoryBytes: 64 * 2 ** 20, tick() {} });
+export const testHost = (): TaskHost => ({
+  meter: newMeter(),
+  signal: new AbortController().signal,
+  memoryBytes: 64 * 2 ** 20,
+  tick() {},
+});
 
 /** Deleted when the running test is over. */
 export function temporaryDirectory(): string {
@@ -35,20 +46,30 @@ export function sourceOf(dataset: { readonly node: DatasetNode }): { source: Sou
   return { source: sourceNamed(node.source)!, options: node.options };
 }
 
-export async function planSource(dataset: { readonly node: DatasetNode }, directory: string, splitBytes: number | null = null): Promise<SplitPlan> {
+export async function planSource(
+  dataset: { readonly node: DatasetNode },
+  directory: string,
+  splitBytes: number | null = null,
+): Promise<SplitPlan> {
   const { source, options } = sourceOf(dataset);
   return await source.split(options, { splitBytes, directory });
 }
 
 /** Reads all splits, each as it comes out of JSON, as on another machine. */
-export async function runSource(dataset: { readonly node: DatasetNode }, directory: string, splitBytes: number | null = null): Promise<SourceRun> {
+export async function runSource(
+  dataset: { readonly node: DatasetNode },
+  directory: string,
+  splitBytes: number | null = null,
+): Promise<SourceRun> {
   const { source, options } = sourceOf(dataset);
   const plan = await planSource(dataset, directory, splitBytes);
   const host = testHost();
   const splits: unknown[][] = [];
   for (const split of plan.splits) {
     const records: unknown[] = [];
-    await source.open(JSON.parse(JSON.stringify(split)) as Split, options, host).read((record) => void records.push(record));
+    await source
+      .open(JSON.parse(JSON.stringify(split)) as Split, options, host)
+      .read((record) => void records.push(record));
     splits.push(records);
   }
   return { plan, splits, host };

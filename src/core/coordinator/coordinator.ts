@@ -58,7 +58,8 @@ export function createCoordinator(): Coordinator {
   /** The first event: makes the state, or refuses a job that makes no sense. */
   const begin = (event: CoordinatorEvent, now: Millis): CoordinatorEffect[] => {
     if (isRejected || event.kind !== "JobSubmitted") {
-      return [{ kind: "EventIgnored", event: event.kind, why: isRejected ? "the job was refused" : "there is no job yet" }];
+      const why = isRejected ? "the job was refused" : "there is no job yet";
+      return [{ kind: "EventIgnored", event: event.kind, why }];
     }
     const fault = findFault(event.job);
     if (fault !== null) {
@@ -147,7 +148,9 @@ function workerJoined(s: CoordinatorState, worker: WorkerId, slots: number): voi
   if (!Number.isInteger(slots) || slots < 1 || slots > slotsMax) {
     return ignore(s, "WorkerJoined", `${worker} offers ${slots} slots; 1 to ${slotsMax} were expected`);
   }
-  if (s.workers.seenCount >= workersMax) return ignore(s, "WorkerJoined", `${workersMax} workers have joined before it`);
+  if (s.workers.seenCount >= workersMax) {
+    return ignore(s, "WorkerJoined", `${workersMax} workers have joined before it`);
+  }
   s.workers.join(worker, slots);
 }
 

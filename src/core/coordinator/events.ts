@@ -13,9 +13,24 @@ export type CoordinatorEvent =
   /** The attempt has a slot and runs now. */
   | { readonly kind: "AttemptStarted"; readonly worker: WorkerId; readonly attempt: AttemptId; readonly slot: number }
   /** Totals so far, for people; decides nothing. */
-  | { readonly kind: "AttemptProgressed"; readonly attempt: AttemptId; readonly recordsIn: number; readonly bytesIn: number }
-  | { readonly kind: "AttemptFinished"; readonly worker: WorkerId; readonly attempt: AttemptId; readonly figures: AttemptFigures }
-  | { readonly kind: "AttemptFailed"; readonly worker: WorkerId; readonly attempt: AttemptId; readonly failure: Failure }
+  | {
+      readonly kind: "AttemptProgressed";
+      readonly attempt: AttemptId;
+      readonly recordsIn: number;
+      readonly bytesIn: number;
+    }
+  | {
+      readonly kind: "AttemptFinished";
+      readonly worker: WorkerId;
+      readonly attempt: AttemptId;
+      readonly figures: AttemptFigures;
+    }
+  | {
+      readonly kind: "AttemptFailed";
+      readonly worker: WorkerId;
+      readonly attempt: AttemptId;
+      readonly failure: Failure;
+    }
   | { readonly kind: "CancelRequested"; readonly reason: string }
   /** The answer to `CommitOutput`. */
   | { readonly kind: "OutputCommitted" }

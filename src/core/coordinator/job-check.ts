@@ -24,7 +24,8 @@ export function findFault(job: JobSpec): ErrorData | null {
     if (!isCount(spec.tasks, 0, tasksMax)) return plan(`stage ${stage} "${spec.name}" has ${String(spec.tasks)} tasks`);
     total += spec.tasks;
     if (spec.output !== "blocks" && spec.output !== "kept") {
-      return plan(`stage ${stage} "${spec.name}" has the output "${String(spec.output)}"; "blocks" or "kept" was expected`);
+      const received = String(spec.output);
+      return plan(`stage ${stage} "${spec.name}" has the output "${received}"; "blocks" or "kept" was expected`);
     }
     if (!Array.isArray(spec.reads)) return plan(`stage ${stage} "${spec.name}" does not say what it reads`);
     const odd = spec.reads.find((read: unknown) => !isCount(read, 0, stage - 1));

@@ -37,7 +37,9 @@ export class JobLedger {
 
   apply(trigger: Trigger, outcome: JobOutcome | null = this.end): void {
     const to = phases[this.current][trigger];
-    if (to === undefined) throw new InvariantError("I14", `the job is ${this.current}: "${trigger}" is not in its table`);
+    if (to === undefined) {
+      throw new InvariantError("I14", `the job is ${this.current}: "${trigger}" is not in its table`);
+    }
     this.current = to;
     this.end = outcome;
   }

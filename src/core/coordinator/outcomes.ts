@@ -136,7 +136,8 @@ function loseReported(s: CoordinatorState, reader: Attempt, lost: readonly strin
 }
 
 function unaskedCancellation({ id, worker }: Attempt): Failure {
-  return { kind: "loss", error: failureError("SLOT_LOST", `worker ${worker} stopped attempt ${id} without being asked`) };
+  const message = `worker ${worker} stopped attempt ${id} without being asked`;
+  return { kind: "loss", error: failureError("SLOT_LOST", message) };
 }
 
 const times = (n: number): string => (n === 1 ? "once" : `${n} times`);

@@ -27,9 +27,9 @@ export function schedule(s: CoordinatorState): void {
   for (let due = nextBackup(s); due !== null && due.at <= s.now; due = nextBackup(s)) backUp(s, due);
 }
 
-/** The straggler that gets the next backup, at `at` or later; null while no slot is left for it. */
+/** The straggler that gets the next backup, at `at` or later; null while no slot is left for it. Ask when I9 holds. */
 export function nextBackup(s: CoordinatorState): Straggler | null {
-  if (s.job.phase !== "running" || s.workers.freeSlots === 0 || !s.ready.isEmpty) return null;
+  if (s.job.phase !== "running" || s.workers.freeSlots === 0) return null;
   if (s.attempts.backupCount >= s.stragglers.backupsMax(s.workers.totalSlots)) return null;
   return s.stragglers.next();
 }

@@ -81,7 +81,7 @@ export class StragglerWatch {
     for (let stage = 0; stage < this.watched.length; stage++) {
       const oldest = this.watched[stage]!.first;
       if (oldest === null || this.stages.finishedCount(stage) < this.finishedMin(stage)) continue;
-      // What the stage reads may be lost and in the making: its attempts run on with what they have, a new one could not.
+      // What the stage reads may be lost and in the making: its attempts run on with what they have, a new one can not.
       if (!this.stages.isReadable(stage)) continue;
       const medianMs = this.runTimes[stage]!.median;
       const ageMs = Math.max(this.limits.backupMinAgeMs, Math.ceil(this.limits.backupFactor * medianMs));

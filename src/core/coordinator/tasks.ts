@@ -132,7 +132,8 @@ export class TaskLedger {
   /** The number of a new attempt. */
   nextAttempt(task: TaskNumber): number {
     const number = this.attempts[task]! + 1;
-    invariant(number <= attemptsMax, "I1", () => `t${task} has no attempt numbers left`, () => this.story(task));
+    invariant(number <= attemptsMax, "I1",
+      () => `t${task} has no attempt numbers left`, () => this.story(task));
     this.attempts[task] = number;
     return number;
   }

@@ -13,8 +13,20 @@ export type WorkerEvent =
   | { readonly kind: "SlotExited"; readonly slot: number; readonly generation: number; readonly error: ErrorData }
   | { readonly kind: "AttemptAssigned"; readonly attempt: AttemptId }
   | { readonly kind: "CancelRequested"; readonly attempt: AttemptId }
-  | { readonly kind: "SlotFinished"; readonly slot: number; readonly generation: number; readonly attempt: AttemptId; readonly figures: AttemptFigures }
-  | { readonly kind: "SlotFailed"; readonly slot: number; readonly generation: number; readonly attempt: AttemptId; readonly failure: Failure }
+  | {
+      readonly kind: "SlotFinished";
+      readonly slot: number;
+      readonly generation: number;
+      readonly attempt: AttemptId;
+      readonly figures: AttemptFigures;
+    }
+  | {
+      readonly kind: "SlotFailed";
+      readonly slot: number;
+      readonly generation: number;
+      readonly attempt: AttemptId;
+      readonly failure: Failure;
+    }
   /** End all slots; whatever runs is lost. */
   | { readonly kind: "StopRequested" }
   | { readonly kind: "TimePassed" };

@@ -98,7 +98,8 @@ export class SlotLedger {
 
   becomeBusy(slot: Slot, attempt: AttemptId): void {
     const record = this.move(slot, "run");
-    invariant(record.attempt === null, "W2", () => `slot ${slot.number} has ${record.attempt} and gets ${attempt}`);
+    invariant(record.attempt === null, "W2",
+      () => `slot ${slot.number} has ${record.attempt} and gets ${attempt}`);
     record.attempt = attempt;
     record.isAborted = false;
     record.idleExits = 0;
@@ -107,7 +108,8 @@ export class SlotLedger {
   becomeDone(slot: Slot): void {
     // A slot that is being ended may still have finished just before: it keeps ending, without an attempt.
     const record = slot.mode === "stopping" ? this.record(slot) : this.move(slot, "done");
-    invariant(record.attempt !== null, "W2", () => `slot ${slot.number} is done with no attempt`, () => record.story);
+    invariant(record.attempt !== null, "W2",
+      () => `slot ${slot.number} is done with no attempt`, () => record.story);
     record.attempt = null;
     record.isAborted = false;
     record.graceEndsAt = null;
@@ -155,9 +157,11 @@ export class SlotLedger {
     const record = this.record(slot);
     const to = slotTransitions[record.mode][trigger];
     if (to === undefined) {
-      throw new InvariantError("W1", `slot ${slot.number} is ${record.mode}: "${trigger}" is not in its table`, record.story);
+      const message = `slot ${slot.number} is ${record.mode}: "${trigger}" is not in its table`;
+      throw new InvariantError("W1", message, record.story);
     }
-    record.story.push(`generation ${record.generation}: ${record.mode} -> ${to} (${trigger}) ${record.attempt ?? ""}`.trim());
+    const line = `generation ${record.generation}: ${record.mode} -> ${to} (${trigger}) ${record.attempt ?? ""}`;
+    record.story.push(line.trimEnd());
     if (record.story.length > storyMax) record.story.shift();
     record.mode = to;
     return record;

@@ -118,7 +118,8 @@ function play(seed: number): { trace: string[]; marks: ReadonlyMap<string, numbe
       if (seen !== undefined && seen.generation === event.generation && !seen.isGone) {
         if (event.kind === "SlotReady") seen.isUp = true;
         if (event.kind === "SlotExited") seen.isGone = true;
-        if ((event.kind === "SlotFinished" || event.kind === "SlotFailed") && seen.attempt === event.attempt) seen.attempt = null;
+        const isEnd = event.kind === "SlotFinished" || event.kind === "SlotFailed";
+        if (isEnd && seen.attempt === event.attempt) seen.attempt = null;
       }
     }
     const effects = machine.handle(event, now);
@@ -127,7 +128,8 @@ function play(seed: number): { trace: string[]; marks: ReadonlyMap<string, numbe
     const state = machine.state();
     if (state !== null) checkInvariants(state);
     const deadline = machine.nextDeadline();
-    check(event.kind !== "TimePassed" || deadline === null || deadline > now, () => `a deadline at ${deadline} stays`);
+    check(event.kind !== "TimePassed" || deadline === null || deadline > now,
+      () => `a deadline at ${deadline} stays`);
     history.push(event);
   };
   give({ kind: "WorkerStarted", slots: 1 + below(chances, 3), abortGraceMs: below(chances, 100) });
@@ -147,10 +149,13 @@ function play(seed: number): { trace: string[]; marks: ReadonlyMap<string, numbe
       if (event !== null) give(event);
     }
     isStopping ||= history.at(-1)!.kind === "StopRequested";
-    check(witness.unanswered.size <= 3 * witness.slots.length, () => `${witness.unanswered.size} attempts are unanswered`);
+    check(witness.unanswered.size <= 3 * witness.slots.length,
+      () => `${witness.unanswered.size} attempts are unanswered`);
   }
   // From here on nothing goes wrong: every attempt must be answered, and a worker that stops must end.
-  for (let step = 0; witness.unanswered.size > 0 || (isStopping && witness.slots.some(({ isGone }) => !isGone)); step++) {
+  const isOver = (): boolean =>
+    witness.unanswered.size === 0 && (!isStopping || witness.slots.every(({ isGone }) => isGone));
+  for (let step = 0; !isOver(); step++) {
     check(step < 500, () => `never answered: ${[...witness.unanswered].join(" ")}`);
     const seen = witness.slots[step % witness.slots.length]!;
     const { slot, generation, attempt } = seen;
@@ -172,7 +177,9 @@ test(`${seeds} random lives of a worker`, () => {
     }
   }
   if (seeds < 1000) return;
-  const expected = ["StartSlot", "RunAttempt", "AbortAttempt", "TerminateSlot", "ReportFinished", "ReportFailed", "EventIgnored"];
+  const expected = [
+    "StartSlot", "RunAttempt", "AbortAttempt", "TerminateSlot", "ReportFinished", "ReportFailed", "EventIgnored",
+  ];
   for (const mark of expected) expect(marks.get(mark) ?? 0, mark).toBeGreaterThan(100);
 }, Infinity);
 

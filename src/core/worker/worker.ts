@@ -116,8 +116,9 @@ function route(w: WorkerState, event: WorkerEvent): void {
 function slotExited(w: WorkerState, slot: Slot, { kind, error }: WorkerEvent & { kind: "SlotExited" }): void {
   if (slot.mode === "down" || slot.mode === "ended") return ignore(w, kind, `slot ${slot.number} is ${slot.mode}`);
   const { attempt } = slot;
-  if (attempt !== null && slot.isAborted) w.effects.push({ kind: "ReportFailed", attempt, failure: { kind: "cancelled" } });
-  else if (attempt !== null) reportLoss(w, attempt, error);
+  if (attempt !== null && slot.isAborted) {
+    w.effects.push({ kind: "ReportFailed", attempt, failure: { kind: "cancelled" } });
+  } else if (attempt !== null) reportLoss(w, attempt, error);
   if (w.isStopping) return w.slots.becomeEnded(slot);
   const restarted = w.slots.becomeRestarted(slot);
   if (restarted.mode === "starting") return startSlot(w, restarted);

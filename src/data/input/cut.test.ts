@@ -9,33 +9,47 @@ import { cutFiles, defaultSplitBytes, piecesOf, toSplit } from "./cut.ts";
 import type { FileRef } from "./file.ts";
 
 const MiB = 2 ** 20;
-const file = (size: number, i: number): FileRef => ({ name: `f${i}`, path: `/in/f${i}`, size, mtimeMs: 1.5, ino: i });
+const file = (size: number, i: number): FileRef => ({
+  name: `f${i}`,
+  path: `/in/f${i}`,
+  size,
+  mtimeMs: 1.5,
+  ino: i,
+});
 
 describe("cutFiles", () => {
   it("covers every byte of every file once, in order, in splits that are not too large", () => {
-    fc.assert(fc.property(fc.array(fc.nat(300), { maxLength: 40 }), fc.integer({ min: 1, max: 120 }), (sizes, splitBytes) => {
-      const files = sizes.map(file);
-      const splits = cutFiles(files, splitBytes, ({ ino }) => ino % 5 !== 0);
-      const pieces = splits.flat();
-      let at = 0;
-      for (const [i, piece] of pieces.entries()) {
-        const previous = pieces[i - 1];
-        expect(piece.from).toBe(previous?.file === piece.file ? previous.to : 0);
-        if (piece.from === 0) expect(piece.file).toBe(files[at++]);
-        if (pieces[i + 1]?.file !== piece.file) expect(piece.to).toBe(piece.file.size);
-      }
-      expect(at).toBe(files.length);
-      for (const split of splits) {
-        const bytes = split.reduce((sum, { from, to }) => sum + to - from, 0);
-        if (split.length > 1 || split[0]!.file.ino % 5 !== 0) expect(bytes).toBeLessThanOrEqual(splitBytes);
-      }
-      for (let i = 1; i < splits.length; i++) {
-        // consecutive small files are together: no two neighbours would fit into one split
-        const both = [...splits[i - 1]!, ...splits[i]!];
-        const isSmall = both.every(({ file: { size } }) => size <= splitBytes);
-        if (isSmall) expect(both.reduce((sum, { from, to }) => sum + to - from, 0)).toBeGreaterThan(splitBytes);
-      }
-    }));
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(300), { maxLength: 40 }),
+        fc.integer({ min: 1, max: 120 }),
+        (sizes, splitBytes) => {
+          const files = sizes.map(file);
+          const splits = cutFiles(files, splitBytes, ({ ino }) => ino % 5 !== 0);
+          const pieces = splits.flat();
+          let at = 0;
+          for (const [i, piece] of pieces.entries()) {
+            const previous = pieces[i - 1];
+            expect(piece.from).toBe(previous?.file === piece.file ? previous.to : 0);
+            if (piece.from === 0) expect(piece.file).toBe(files[at++]);
+            if (pieces[i + 1]?.file !== piece.file) expect(piece.to).toBe(piece.file.size);
+          }
+          expect(at).toBe(files.length);
+          for (const split of splits) {
+            const bytes = split.reduce((sum, { from, to }) => sum + to - from, 0);
+            if (split.length > 1 || split[0]!.file.ino % 5 !== 0)
+              expect(bytes).toBeLessThanOrEqual(splitBytes);
+          }
+          for (let i = 1; i < splits.length; i++) {
+            // consecutive small files are together: no two neighbours would fit into one split
+            const both = [...splits[i - 1]!, ...splits[i]!];
+            const isSmall = both.every(({ file: { size } }) => size <= splitBytes);
+            if (isSmall)
+              expect(both.reduce((sum, { from, to }) => sum + to - from, 0)).toBeGreaterThan(splitBytes);
+          }
+        },
+      ),
+    );
   });
 
   it("cuts a large file into pieces of equal size", () => {
@@ -44,16 +58,25 @@ describe("cutFiles", () => {
   });
 
   it("survives its way through JSON", () => {
-    const pieces = [{ file: file(10, 1), from: 0, to: 10 }, { file: file(30, 2), from: 10, to: 20 }];
+    const pieces = [
+      { file: file(10, 1), from: 0, to: 10 },
+      { file: file(30, 2), from: 10, to: 20 },
+    ];
     expect(piecesOf(JSON.parse(JSON.stringify(toSplit(pieces, "/in"))))).toEqual(pieces);
   });
 });
 
 describe("the default size of a split", () => {
-  it.each([[0, 8 * MiB], [100 * MiB, 8 * MiB], [256 * MiB, 8 * MiB], [320 * MiB, 10 * MiB], [2048 * MiB, 64 * MiB], [2 ** 40, 64 * MiB]])(
-    "of %i bytes of input is %i", (inputBytes, splitBytes) => {
-      expect(defaultSplitBytes(inputBytes)).toBe(splitBytes);
-    });
+  it.each([
+    [0, 8 * MiB],
+    [100 * MiB, 8 * MiB],
+    [256 * MiB, 8 * MiB],
+    [320 * MiB, 10 * MiB],
+    [2048 * MiB, 64 * MiB],
+    [2 ** 40, 64 * MiB],
+  ])("of %i bytes of input is %i", (inputBytes, splitBytes) => {
+    expect(defaultSplitBytes(inputBytes)).toBe(splitBytes);
+  });
 });
 
 describe("splits of files", () => {
@@ -62,7 +85,13 @@ describe("splits of files", () => {
     writeFileSync(join(directory, "a"), gzipSync("x\n".repeat(1000), { level: 0 }));
     writeFileSync(join(directory, "b.gz"), "y\n".repeat(1000));
     const plan = await planSource(read.lines("*"), directory, 500);
-    expect(plan.splits.map(({ label }) => label)).toEqual(["a", "b.gz 0 B to 500 B", "b.gz 500 B to 1000 B", "b.gz 1000 B to 1.46 KiB", "b.gz 1.46 KiB to 1.95 KiB"]);
+    expect(plan.splits.map(({ label }) => label)).toEqual([
+      "a",
+      "b.gz 0 B to 500 B",
+      "b.gz 500 B to 1000 B",
+      "b.gz 1000 B to 1.46 KiB",
+      "b.gz 1.46 KiB to 1.95 KiB",
+    ]);
     expect(recordsOf(await runSource(read.lines("*"), directory, 500))).toHaveLength(2000);
   });
 
@@ -70,12 +99,14 @@ describe("splits of files", () => {
     const directory = temporaryDirectory();
     for (let i = 0; i < 100; i++) {
       mkdirSync(join(directory, `d${i}`));
-      for (let j = 0; j < 1000; j++) writeFileSync(join(directory, `d${i}/f${j}.txt`), i === 50 && j === 7 ? "found\n" : "");
+      for (let j = 0; j < 1000; j++)
+        writeFileSync(join(directory, `d${i}/f${j}.txt`), i === 50 && j === 7 ? "found\n" : "");
     }
     for (const pattern of [".", "**/*.txt", "d*/*.txt"]) {
       const began = performance.now();
       const plan = await planSource(read.lines(pattern), directory);
-      if (process.env["SHOAL_MEASURE"]) console.log(pattern, Math.round(performance.now() - began), "ms to plan");
+      if (process.env["SHOAL_MEASURE"])
+        console.log(pattern, Math.round(performance.now() - began), "ms to plan");
       expect(plan.files).toBe(100_000);
       expect(plan.splits.length).toBeLessThanOrEqual(32);
     }

@@ -93,16 +93,20 @@ export function unreadable(name: string, cause: unknown): ShoalError {
   const code = (cause as NodeJS.ErrnoException).code;
   if (code === "ENOENT") return changed(name, "when it was opened", "was gone");
   if (code === "ENXIO") return notAFile(name, "a socket or a device without a driver");
-  return new ShoalError("INPUT_UNREADABLE", `cannot read ${showName(name)}: ${reasonOf(cause)}`, { cause, details: { file: name } });
+  return new ShoalError("INPUT_UNREADABLE", `cannot read ${showName(name)}: ${reasonOf(cause)}`,
+    { cause, details: { file: name } });
 }
 
 const notAFile = (name: string, kind: string): ShoalError =>
-  new ShoalError("INPUT_NOT_A_FILE", `${showName(name)} is ${kind}, expected a regular file`, { details: { file: name, kind } });
+  new ShoalError("INPUT_NOT_A_FILE", `${showName(name)} is ${kind}, expected a regular file`,
+    { details: { file: name, kind } });
 
 export function requireRegular(name: string, stats: Stats): void {
   if (stats.isFile()) return;
-  throw notAFile(name, stats.isFIFO() ? "a FIFO (named pipe)" : stats.isSocket() ? "a socket"
-    : stats.isCharacterDevice() || stats.isBlockDevice() ? "a device" : stats.isDirectory() ? "a directory" : "no regular file");
+  throw notAFile(name, stats.isFIFO() ? "a FIFO (named pipe)"
+    : stats.isSocket() ? "a socket"
+    : stats.isCharacterDevice() || stats.isBlockDevice() ? "a device"
+    : stats.isDirectory() ? "a directory" : "no regular file");
 }
 
 /** "permission denied (EACCES)". */

@@ -21,23 +21,55 @@ describe("findInput", () => {
   it("reads patterns in the order given, the files of one by UTF-8 bytes, each file once, at its first place", async () => {
     const directory = temporaryDirectory();
     make(directory, "b.txt", "a.txt", "a/x.txt", "a.log", "\uff5e.txt", "😀.txt", "é.txt", "Z.txt");
-    expect(await namesOf(directory, "*.txt")).toEqual(["Z.txt", "a.txt", "b.txt", "é.txt", "\uff5e.txt", "😀.txt"]);
-    expect(await namesOf(directory, "b.txt", "*.txt", "./a.txt", "a.log", join(directory, "Z.txt")))
-      .toEqual(["b.txt", "Z.txt", "a.txt", "é.txt", "\uff5e.txt", "😀.txt", "a.log"]);
+    expect(await namesOf(directory, "*.txt")).toEqual([
+      "Z.txt",
+      "a.txt",
+      "b.txt",
+      "é.txt",
+      "\uff5e.txt",
+      "😀.txt",
+    ]);
+    expect(await namesOf(directory, "b.txt", "*.txt", "./a.txt", "a.log", join(directory, "Z.txt"))).toEqual([
+      "b.txt",
+      "Z.txt",
+      "a.txt",
+      "é.txt",
+      "\uff5e.txt",
+      "😀.txt",
+      "a.log",
+    ]);
     expect(await namesOf(directory, "{b,a}.{txt,log}")).toEqual(["a.log", "a.txt", "b.txt"]);
   });
 
   it("reads directories with all below them, but for names that begin with . or _", async () => {
     const directory = temporaryDirectory();
-    make(directory, "in/b", "in/a/c", "in/a-b", "in/.hidden", "in/_SUCCESS", "in/_tmp/x", "in/.git/x", "_top/a", "other");
+    make(
+      directory,
+      "in/b",
+      "in/a/c",
+      "in/a-b",
+      "in/.hidden",
+      "in/_SUCCESS",
+      "in/_tmp/x",
+      "in/.git/x",
+      "_top/a",
+      "other",
+    );
     const all = ["in/a-b", "in/a/c", "in/b"];
     for (const pattern of ["in", "in/", "in//"]) expect(await namesOf(directory, pattern)).toEqual(all);
     expect(await namesOf(directory, "./in")).toEqual(all.map((name) => `./${name}`));
     expect(await namesOf(directory, ".")).toEqual([...all, "other"]);
-    expect(await namesOf(join(directory, "in"), "..")).toEqual(["../in/a-b", "../in/a/c", "../in/b", "../other"]);
+    expect(await namesOf(join(directory, "in"), "..")).toEqual([
+      "../in/a-b",
+      "../in/a/c",
+      "../in/b",
+      "../other",
+    ]);
     expect(await namesOf(directory, "_top")).toEqual(["_top/a"]);
     expect(await namesOf(directory, join(directory, "in"))).toEqual(all.map((name) => join(directory, name)));
-    expect(await namesOf(directory, pathToFileURL(join(directory, "in")).href)).toEqual(all.map((name) => join(directory, name)));
+    expect(await namesOf(directory, pathToFileURL(join(directory, "in")).href)).toEqual(
+      all.map((name) => join(directory, name)),
+    );
     // a directory that a pattern matches is read as one, as if the shell had expanded the pattern
     expect(await namesOf(directory, "i*")).toEqual(all);
     expect(await namesOf(directory, "in/*")).toEqual(["in/_SUCCESS", "in/_tmp/x", ...all]);
@@ -51,24 +83,38 @@ describe("findInput", () => {
     expect(await namesOf(directory, "app/[id]/*.ts")).toEqual(["app/[id]/a.ts", "app/[id]/b.ts"]);
     expect(await namesOf(directory, "x*")).toEqual(["x*"]);
     expect(await namesOf(directory, "x?")).toEqual(["x*", "xy"]);
-    expect(await namesOf(directory, pathToFileURL(join(directory, "app")).href + "/*/c.ts")).toEqual([join(directory, "app/i/c.ts")]);
+    expect(await namesOf(directory, pathToFileURL(join(directory, "app")).href + "/*/c.ts")).toEqual([
+      join(directory, "app/i/c.ts"),
+    ]);
   });
 
-  it.each([["nothing.txt"], ["*.csv"], ["nothing/*"], ["a.txt/b"], [""], ["a\0b"], ["!a.txt"], ["x".repeat(5000)], ["file://otherhost/x"]])(
-    "fails for what matches nothing: %j", async (pattern) => {
-      const directory = temporaryDirectory();
-      make(directory, "a.txt");
-      await expect(findInput(["a.txt", pattern], directory)).rejects.toMatchObject({ code: "INPUT_NOT_FOUND" });
-      if (pattern !== "file://otherhost/x") {
-        await expect(findInput([pattern], directory)).rejects.toThrow(directory);
-        await expect(findInput([pattern], directory)).rejects.toThrow(JSON.stringify(pattern));
-      }
-    });
+  it.each([
+    ["nothing.txt"],
+    ["*.csv"],
+    ["nothing/*"],
+    ["a.txt/b"],
+    [""],
+    ["a\0b"],
+    ["!a.txt"],
+    ["x".repeat(5000)],
+    ["file://otherhost/x"],
+  ])("fails for what matches nothing: %j", async (pattern) => {
+    const directory = temporaryDirectory();
+    make(directory, "a.txt");
+    await expect(findInput(["a.txt", pattern], directory)).rejects.toMatchObject({ code: "INPUT_NOT_FOUND" });
+    if (pattern !== "file://otherhost/x") {
+      await expect(findInput([pattern], directory)).rejects.toThrow(directory);
+      await expect(findInput([pattern], directory)).rejects.toThrow(JSON.stringify(pattern));
+    }
+  });
 
   it("fails for a directory without files, and for no patterns", async () => {
     const directory = temporaryDirectory();
     make(directory, "in/.hidden", "in/_x/y");
-    await expect(findInput(["in"], directory)).rejects.toMatchObject({ code: "INPUT_NOT_FOUND", message: expect.stringContaining("holds no files") });
+    await expect(findInput(["in"], directory)).rejects.toMatchObject({
+      code: "INPUT_NOT_FOUND",
+      message: expect.stringContaining("holds no files"),
+    });
     await expect(findInput([], directory)).rejects.toMatchObject({ code: "INPUT_NOT_FOUND" });
   });
 
@@ -82,9 +128,15 @@ describe("findInput", () => {
 
 describe("compareUtf8", () => {
   it("is the order of the UTF-8 bytes", () => {
-    const text = fc.string({ unit: fc.constantFrom("a", "b", "é", "\ud7ff", "\ue000", "\uffff", "\u{10000}", "😀", "\u{10ffff}"), maxLength: 5 });
-    fc.assert(fc.property(text, text, (a, b) => {
-      expect(Math.sign(compareUtf8(a, b))).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)));
-    }), { numRuns: 2000 });
+    const text = fc.string({
+      unit: fc.constantFrom("a", "b", "é", "\ud7ff", "\ue000", "\uffff", "\u{10000}", "😀", "\u{10ffff}"),
+      maxLength: 5,
+    });
+    fc.assert(
+      fc.property(text, text, (a, b) => {
+        expect(Math.sign(compareUtf8(a, b))).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      }),
+      { numRuns: 2000 },
+    );
   });
 });

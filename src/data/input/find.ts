@@ -104,8 +104,10 @@ class Finder {
     const rest = segments.slice(at).join("/");
     const directories = new Set<string>();
     if (hasMagic(rest)) {
-      await matchNames(base, rest, this.names(), (name, isBelowAll) => {
-        if (lookAt(name, this.absolute(name))?.isDirectory() !== true) names.add(name);
+      await matchNames(base, rest, this.names(), ({ path: name, kind, isBelowAll }) => {
+        const isDirectory = kind === "directory" ||
+          (kind === "other" && lookAt(name, this.absolute(name))?.isDirectory() === true);
+        if (!isDirectory) names.add(name);
         else if (!isBelowAll) directories.add(name);
       });
     }
@@ -133,7 +135,7 @@ class Finder {
         const known = listed.get(directory);
         if (known !== undefined) return known;
         const isDirectory = lookAt(directory, this.absolute(directory))?.isDirectory() === true;
-        const entries = isDirectory ? (await this.list(directory)).map((entry) => ({ name: entry.name, isDirectory: entry.isDirectory() })) : [];
+        const entries = isDirectory ? (await this.list(directory)).map(entryOf) : [];
         listed.set(directory, entries);
         return entries;
       },
@@ -146,6 +148,9 @@ class Finder {
     return resolve(this.directory, name);
   }
 }
+
+const entryOf = (entry: Dirent): NameEntry =>
+  ({ name: entry.name, kind: entry.isFile() ? "file" : entry.isDirectory() ? "directory" : "other" });
 
 /** `directory` may be "", a name with or without slashes at its end, or "/". */
 function childOf(directory: string, name: string): string {

@@ -18,14 +18,23 @@ export interface Names {
 
 export interface NameEntry {
   readonly name: string;
-  /** A directory itself, not a link to one: `**` does not follow links, so that it ends. */
-  readonly isDirectory: boolean;
+  /** A link is "other", whatever it leads to: `**` does not follow links, so that it ends. */
+  readonly kind: EntryKind;
+}
+
+export type EntryKind = "file" | "directory" | "other";
+
+export interface Match {
+  readonly path: string;
+  readonly kind: EntryKind;
+  /** By `**` alone: all that is below it matches too. */
+  readonly isBelowAll: boolean;
 }
 
 export const hasMagic = (pattern: string): boolean => /[*?[{\\]/.test(pattern);
 
-/** Gives every path below `base` that matches to `found`; some perhaps twice, in no order. */
-export async function matchNames(base: string, pattern: string, names: Names, found: (path: string, isBelowAll: boolean) => void): Promise<void> {
+/** Gives everything below `base` that matches to `found`; some perhaps twice, in no order. */
+export async function matchNames(base: string, pattern: string, names: Names, found: (match: Match) => void): Promise<void> {
   for (const alternative of expandBraces(pattern)) {
     const segments = alternative.split("/").filter((segment) => segment !== "");
     if (segments.at(-1) === "**") segments.push("*");
@@ -34,27 +43,33 @@ export async function matchNames(base: string, pattern: string, names: Names, fo
 }
 
 async function matchSegments(directory: string, segments: readonly string[], at: number, names: Names,
-  found: (path: string, isBelowAll: boolean) => void): Promise<void> {
+  found: (match: Match) => void): Promise<void> {
   const segment = segments[at]!;
   const isLast = at === segments.length - 1;
-  const reached = async (path: string): Promise<void> => {
-    if (isLast) found(path, segment === "*" && segments[at - 1] === "**");
-    else await matchSegments(path, segments, at + 1, names, found);
+  const reached = (path: string, kind: EntryKind): Promise<void> | undefined => {
+    if (!isLast) return matchSegments(path, segments, at + 1, names, found);
+    found({ path, kind, isBelowAll: segment === "*" && segments[at - 1] === "**" });
+    return undefined;
   };
   if (segment === "**") {
     await matchSegments(directory, segments, at + 1, names, found);
     for (const entry of await names.list(directory)) {
-      if (entry.isDirectory && !entry.name.startsWith(".")) await matchSegments(names.join(directory, entry.name), segments, at, names, found);
+      if (entry.kind !== "directory" || entry.name.startsWith(".")) continue;
+      await matchSegments(names.join(directory, entry.name), segments, at, names, found);
     }
     return;
   }
   if (!hasMagic(segment)) {
     const path = names.join(directory, segment);
-    if (names.exists(path)) await reached(path);
+    if (names.exists(path)) await reached(path, "other");
     return;
   }
   const matches = nameMatcher(segment);
-  for (const entry of await names.list(directory)) if (matches(entry.name)) await reached(names.join(directory, entry.name));
+  for (const entry of await names.list(directory)) {
+    if (!matches(entry.name)) continue;
+    const below = reached(names.join(directory, entry.name), entry.kind);
+    if (below !== undefined) await below;
+  }
 }
 
 /** Whether a name matches a pattern without slashes and braces. */

@@ -8,7 +8,13 @@ import type { TaskHost } from "../contract.ts";
 import type { Piece } from "./cut.ts";
 import { LineReader, type LineReaderOptions } from "./line-reader.ts";
 
-const options: LineReaderOptions = { encoding: "utf8", invalid: "error", recordBytesMax: 1 << 20, expansionMax: 250, withFile: false };
+const options: LineReaderOptions = {
+  encoding: "utf8",
+  invalid: "error",
+  recordBytesMax: 1 << 20,
+  expansionMax: 250,
+  withFile: false,
+};
 
 /** The dumb twin: the lines whose first byte lies in [from, to), from the whole text in memory. */
 function twin(bytes: Buffer, from: number, to: number): string[] {
@@ -70,24 +76,49 @@ describe("the lines of a split", () => {
 
   it("are all lines once, in order, for any text, cut anywhere", async () => {
     const path = join(temporaryDirectory(), "in.txt");
-    const unit = fc.constantFrom("a", "é", "€", "😀", "\n", "\n", "\r\n", "\r", " ", "\0", "long enough to cross a buffer ");
-    await fc.assert(fc.asyncProperty(fc.array(unit, { maxLength: 60 }), fc.integer({ min: 1, max: 40 }), fc.integer({ min: 4, max: 64 }),
-      async (units, splitBytes, bufferBytes) => {
-        const bytes = Buffer.from(units.join(""));
-        writeFileSync(path, bytes);
-        const lines: string[] = [];
-        for (let from = 0; from < bytes.length; from += splitBytes) {
-          lines.push(...await readPiece(pieceOf(path, from, Math.min(bytes.length, from + splitBytes)), bufferBytes));
-        }
-        expect(lines).toEqual(twin(bytes, 0, bytes.length));
-      }), { numRuns: 300 });
+    const unit = fc.constantFrom(
+      "a",
+      "é",
+      "€",
+      "😀",
+      "\n",
+      "\n",
+      "\r\n",
+      "\r",
+      " ",
+      "\0",
+      "long enough to cross a buffer ",
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(unit, { maxLength: 60 }),
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 4, max: 64 }),
+        async (units, splitBytes, bufferBytes) => {
+          const bytes = Buffer.from(units.join(""));
+          writeFileSync(path, bytes);
+          const lines: string[] = [];
+          for (let from = 0; from < bytes.length; from += splitBytes) {
+            lines.push(
+              ...(await readPiece(
+                pieceOf(path, from, Math.min(bytes.length, from + splitBytes)),
+                bufferBytes,
+              )),
+            );
+          }
+          expect(lines).toEqual(twin(bytes, 0, bytes.length));
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 
   it("are the same from a gzip file", async () => {
     const path = join(temporaryDirectory(), "in.txt");
     for (const [, text] of texts) {
       writeFileSync(path, gzipSync(text));
-      for (const bufferBytes of [4, 1024]) expect(await readPiece(pieceOf(path), bufferBytes)).toEqual(twin(Buffer.from(text), 0, Infinity));
+      for (const bufferBytes of [4, 1024])
+        expect(await readPiece(pieceOf(path), bufferBytes)).toEqual(twin(Buffer.from(text), 0, Infinity));
     }
   });
 
@@ -97,7 +128,8 @@ describe("the lines of a split", () => {
     writeFileSync(path, text);
     const { size } = statSync(path);
     const host = testHost();
-    for (let from = 0; from < size; from += 10) await readPiece(pieceOf(path, from, Math.min(size, from + 10)), 16, host);
+    for (let from = 0; from < size; from += 10)
+      await readPiece(pieceOf(path, from, Math.min(size, from + 10)), 16, host);
     expect(host.meter).toMatchObject({ bytesIn: size, recordsIn: text.split("\n").length, skipped: 0 });
   });
 });
@@ -123,7 +155,12 @@ describe("a reader", () => {
     const size = statSync(path).size;
     for (let splitBytes = 1; splitBytes <= size; splitBytes++) {
       for (let from = 0; from < size; from += splitBytes) {
-        const reader = new LineReader([pieceOf(path, from, Math.min(size, from + splitBytes))], options, testHost(), 8);
+        const reader = new LineReader(
+          [pieceOf(path, from, Math.min(size, from + splitBytes))],
+          options,
+          testHost(),
+          8,
+        );
         await reader.read(async (line) => {
           const position = await reader.position();
           expect(position).toMatchObject({ file: "in.txt", unit: "line" });
@@ -143,18 +180,29 @@ describe("a reader", () => {
     const reader = new LineReader(pieces, { ...options, withFile: true }, testHost());
     const seen: unknown[] = [];
     await reader.read(async (record) => void seen.push([record, (await reader.position()).at]));
-    expect(seen).toEqual([[["0", "a"], 1], [["0", "b"], 2], [["1", "c"], 1], [["3", "d"], 1], [["3", "e"], 2]]);
+    expect(seen).toEqual([
+      [["0", "a"], 1],
+      [["0", "b"], 2],
+      [["1", "c"], 1],
+      [["3", "d"], 1],
+      [["3", "e"], 2],
+    ]);
   });
 
   it("stops when the job is cancelled", async () => {
     const path = join(temporaryDirectory(), "in.txt");
     writeFileSync(path, "x\n".repeat(200_000));
     let ticks = 0;
-    const host: TaskHost = { ...testHost(), tick() {
-      if (++ticks === 4) throw new Error("cancelled");
-    } };
+    const host: TaskHost = {
+      ...testHost(),
+      tick() {
+        if (++ticks === 4) throw new Error("cancelled");
+      },
+    };
     let lines = 0;
-    await expect(new LineReader([pieceOf(path)], options, host).read(() => void lines++)).rejects.toThrow("cancelled");
+    await expect(new LineReader([pieceOf(path)], options, host).read(() => void lines++)).rejects.toThrow(
+      "cancelled",
+    );
     expect(lines).toBeLessThan(200_000);
   });
 });

@@ -72,7 +72,7 @@ export class LineReader implements RecordReader {
       at += n;
       splitter.added(n);
       const isEnd = at === size;
-      for (let waiting = splitter.drain(push, isEnd); waiting !== undefined; waiting = splitter.drain(push, isEnd)) await waiting;
+      for (let wait = splitter.drain(push, isEnd); wait !== undefined; wait = splitter.drain(push, isEnd)) await wait;
       if (isEnd) return;
     }
   }
@@ -86,10 +86,10 @@ export class LineReader implements RecordReader {
         const n = chunk.copy(room.buffer, room.at, copied, Math.min(chunk.length, copied + room.length));
         copied += n;
         splitter.added(n);
-        for (let waiting = splitter.drain(push, false); waiting !== undefined; waiting = splitter.drain(push, false)) await waiting;
+        for (let wait = splitter.drain(push, false); wait !== undefined; wait = splitter.drain(push, false)) await wait;
       }
     }
-    for (let waiting = splitter.drain(push, true); waiting !== undefined; waiting = splitter.drain(push, true)) await waiting;
+    for (let wait = splitter.drain(push, true); wait !== undefined; wait = splitter.drain(push, true)) await wait;
   }
 }
 

@@ -21,7 +21,7 @@ export type Check = (value: unknown) => string | null;
 export const fileChecks: Readonly<Record<keyof FileOptions, Check>> = {
   encoding: (value) => (value === "utf8" || value === "latin1" ? null : '"utf8" or "latin1"'),
   recordBytesMax: (value) => integerFrom(1, constants.MAX_STRING_LENGTH)(value),
-  expansionMax: (value) => (typeof value === "number" && value >= 1 && Number.isFinite(value) ? null : "a number from 1 on"),
+  expansionMax: (value) => (Number.isFinite(value) && (value as number) >= 1 ? null : "a number from 1 on"),
 };
 
 export const defaultFileOptions = { encoding: "utf8", recordBytesMax: 128 * 2 ** 20, expansionMax: 250 } as const;
@@ -47,7 +47,9 @@ export function checkedOptions(call: string, options: unknown, checks: Readonly<
         { hint: near === null ? `Its options are ${Object.keys(checks).join(", ")}.` : `Did you mean ${near}?` });
     }
     const expected = check(value);
-    if (expected !== null) throw new ShoalError("PLAN_INVALID", `${call}() expects ${key} to be ${expected}, received ${show(value)}`);
+    if (expected !== null) {
+      throw new ShoalError("PLAN_INVALID", `${call}() expects ${key} to be ${expected}, received ${show(value)}`);
+    }
     result[key] = value as Json;
   }
   return result;
@@ -59,7 +61,8 @@ export function checkedInput(call: string, input: unknown): string[] {
   if (Array.isArray(patterns) && patterns.every((pattern) => typeof pattern === "string")) return [...patterns];
   const culprit: unknown = Array.isArray(patterns) ? patterns.find((pattern) => typeof pattern !== "string") : input;
   const isUrl = culprit instanceof URL ? "; pass its href" : "";
-  throw new ShoalError("PLAN_INVALID", `${call}() expects a path or pattern, or an array of them, received ${show(culprit)}${isUrl}`);
+  throw new ShoalError("PLAN_INVALID",
+    `${call}() expects a path or pattern, or an array of them, received ${show(culprit)}${isUrl}`);
 }
 
 function show(value: unknown): string {

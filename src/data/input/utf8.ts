@@ -19,7 +19,7 @@ export function firstInvalidUtf8(bytes: Uint8Array, from: number, to: number): n
       at++;
       continue;
     }
-    const length = lead >= 0xc2 && lead <= 0xdf ? 2 : lead >= 0xe0 && lead <= 0xef ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+    const length = lead < 0xc2 || lead > 0xf4 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
     if (length === 0 || at + length > to) return at;
     // the second byte's range keeps out overlong forms, surrogates and what is above U+10FFFF
     const low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;

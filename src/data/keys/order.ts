@@ -30,14 +30,6 @@ export function compareKeys(formA: KeyForm, a: HeldKey, formB: KeyForm, b: HeldK
   return formA === numberKey ? compareNumbers(a as number, b as number) : comparePlain(a as string, b as string);
 }
 
-/** Sorts in place. */
-export function sortText(keys: string[], arePlain: boolean): string[] {
-  return arePlain ? keys.sort() : keys.sort(compareText);
-}
-
-/** The native sort of typed arrays has our order: -0 before 0, NaN last. */
-export const sortNumbers = (keys: readonly number[]): Float64Array => Float64Array.from(keys).sort();
-
 /** A part of a sorted sequence of keys that has one form. */
 export interface KeySection {
   readonly form: KeyForm;

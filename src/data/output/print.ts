@@ -46,6 +46,7 @@ export function requireWellFormed(text: string, at: string): void {
   const index = text.search(loneSurrogate);
   if (index === -1) return;
   const unit = text.charCodeAt(index).toString(16);
-  throw new ShoalError("VALUE_INVALID", `${at}: a string with a lone surrogate (\\u${unit} at index ${index}), which UTF-8 cannot carry`,
+  throw new ShoalError("VALUE_INVALID",
+    `${at}: a string with a lone surrogate (\\u${unit} at index ${index}), which UTF-8 cannot carry`,
     { hint: "Repair it with text.toWellFormed(), which puts U+FFFD in its place.", details: { path: at, index } });
 }

@@ -84,13 +84,14 @@ export async function readRecordFile(path: string, take: (record: unknown) => vo
 }
 
 function copyOf(record: object): unknown {
-  if (Array.isArray(record) && record.every(isPrimitive) && Object.keys(record).length === record.length) return record.slice();
+  const isFlat = Array.isArray(record) && record.every(isPrimitive) && Object.keys(record).length === record.length;
+  if (isFlat) return record.slice();
   return deserialize(serialized(record));
 }
 
 const isPrimitive = (value: unknown): boolean => typeof value !== "object" || value === null;
 
-/** requirePortable has looked at everything but what only shows when it is done: detached buffers, proxies, extra array properties. */
+/** What requirePortable does not see, shows when it is done: detached buffers, proxies, named properties of arrays. */
 function serialized(value: unknown): Buffer {
   try {
     return serialize(value);

@@ -1,8 +1,8 @@
 // A hash table by key: one Map for each form that keys are held in, so that each holds keys of one kind.
 
-import { codedKey, fromMapKey, numberKey, textKey, type HeldKey, type KeyForm, type NumberMapKey } from "../keys/key.ts";
-import { sectionsOf, sortNumbers, sortText, type KeySection } from "../keys/order.ts";
-import { toMapKey } from "../keys/key.ts";
+import { codedKey, fromMapKey, numberKey, textKey, toMapKey, type HeldKey, type KeyForm, type NumberMapKey } from "../keys/key.ts";
+import { sectionsOf, type KeySection } from "../keys/order.ts";
+import { sortKeys } from "../keys/sort.ts";
 
 export class KeyTable<E> {
   readonly text = new Map<string, E>();
@@ -37,12 +37,12 @@ export class KeyTable<E> {
     if (this.coded.size > 0) each(codedKey, [...this.coded.keys()], [...this.coded.values()]);
   }
 
-  /** All keys in order. `arePlain`: all text keys are plain (keys/text.ts). */
-  sorted(arePlain: boolean): KeySection[] {
+  /** All keys in order. */
+  sorted(): KeySection[] {
     return sectionsOf(
-      sortText([...this.text.keys()], arePlain),
-      this.numbers.size === 0 ? [] : Array.from(sortNumbers([...this.numbers.keys()].map(fromMapKey))),
-      [...this.coded.keys()].sort(),
+      sortKeys(textKey, [...this.text.keys()]),
+      sortKeys(numberKey, [...this.numbers.keys()].map(fromMapKey)),
+      sortKeys(codedKey, [...this.coded.keys()]),
     );
   }
 }

@@ -1,8 +1,7 @@
 // Records with keys of one form, in the order in which they came; and the same, stably sorted by key.
 
 import { codedKey, numberKey, textKey, type HeldKey, type KeyForm } from "../keys/key.ts";
-import { comparePlain, compareNumbers } from "../keys/order.ts";
-import { compareText, isPlain } from "../keys/text.ts";
+import { inOrder, sortOrder } from "../keys/sort.ts";
 import { tags } from "../keys/coded.ts";
 
 export class RecordLog {
@@ -34,10 +33,9 @@ export interface RecordSection {
 
 /** All records in the order of their keys, or the reverse; records of equal keys as they came, in both. */
 export function sortedSections([text, numbers, coded]: Logs, isDescending: boolean): RecordSection[] {
-  const sign = isDescending ? -1 : 1;
-  const sortedText = sortLog(text, sign);
-  const sortedNumbers = sortLog(numbers, sign);
-  const sortedCoded = sortLog(coded, sign);
+  const sortedText = sortLog(text, isDescending);
+  const sortedNumbers = sortLog(numbers, isDescending);
+  const sortedCoded = sortLog(coded, isDescending);
   const cut = (from: number, to: number): RecordSection => ({
     form: codedKey,
     keys: sortedCoded.keys.filter((key) => inTags(key, from, to)),
@@ -53,14 +51,7 @@ const inTags = (key: HeldKey, from: number, to: number): boolean => {
   return tag >= from && tag < to;
 };
 
-function sortLog({ form, keys, values }: RecordLog, sign: number): RecordSection {
-  const compare = compareOf(form, keys);
-  const order = Array.from(keys, (_, i) => i);
-  order.sort((a, b) => compare(keys[a] as never, keys[b] as never) * sign || a - b);
-  return { form, keys: order.map((i) => keys[i]!), values: order.map((i) => values[i]) };
-}
-
-function compareOf(form: KeyForm, keys: readonly HeldKey[]): (a: never, b: never) => number {
-  if (form === numberKey) return compareNumbers;
-  return form === codedKey || keys.every((key) => isPlain(key as string)) ? comparePlain : compareText;
+function sortLog({ form, keys, values }: RecordLog, isDescending: boolean): RecordSection {
+  const order = sortOrder(form, keys, isDescending);
+  return { form, keys: inOrder(keys, order), values: inOrder(values, order) };
 }

@@ -49,20 +49,18 @@ export function createReduceReader(spec: ShuffleSpec, partition: number, inputs:
       const table = new KeyTable<unknown>();
       const runs = new RunSet(scratch, `reduce-${partition}`, host, false);
       let size = 0;
-      let arePlain = true;
       try {
         forEachBatch(outputs, host.meter, (batch) => {
           host.tick();
           size += gathering.add(table, batch);
-          arePlain &&= batch.plain;
           if (size > host.memoryBytes) {
-            unload(table, gathering, arePlain, runs);
+            unload(table, gathering, runs);
             gathering.spilled?.();
             size = 0;
           }
         });
-        if (runs.isEmpty) return await emitTable(table, gathering, arePlain, state, push, host);
-        unload(table, gathering, arePlain, runs);
+        if (runs.isEmpty) return await emitTable(table, gathering, state, push, host);
+        unload(table, gathering, runs);
         await emitMerged(runs.merge(), gathering, state, push, host);
       } finally {
         runs.close();
@@ -161,9 +159,9 @@ function listing(): Gathering<unknown[]> {
 }
 
 /** Writes the table as a sorted run and empties it. */
-function unload(table: KeyTable<unknown>, gathering: Gathering<unknown>, arePlain: boolean, runs: RunSet): void {
+function unload(table: KeyTable<unknown>, gathering: Gathering<unknown>, runs: RunSet): void {
   const run = runs.begin();
-  for (const { form, keys } of table.sorted(arePlain)) {
+  for (const { form, keys } of table.sorted()) {
     for (const key of keys) {
       for (const value of gathering.unload(table.get(form, key))) run.add(form, key, value);
     }
@@ -172,10 +170,10 @@ function unload(table: KeyTable<unknown>, gathering: Gathering<unknown>, arePlai
   table.clear();
 }
 
-async function emitTable(table: KeyTable<unknown>, gathering: Gathering<unknown>, arePlain: boolean,
+async function emitTable(table: KeyTable<unknown>, gathering: Gathering<unknown>,
   state: { form: KeyForm; key: HeldKey }, push: Push, host: TaskHost): Promise<void> {
   let untilTick = tickEvery;
-  for (const { form, keys } of table.sorted(arePlain)) {
+  for (const { form, keys } of table.sorted()) {
     for (const key of keys) {
       if (--untilTick === 0) {
         untilTick = tickEvery;

@@ -19,7 +19,8 @@ declare module "../../plan/dataset.ts" {
 
 export const tsv: SinkFile = {
   on: "write",
-  method: (node, output) => new Sink({ kind: "sink", parent: node, sink: "tsv", options: { output: outputOf("write.tsv", output) } }),
+  method: (node, output) =>
+    new Sink({ kind: "sink", parent: node, sink: "tsv", options: { output: outputOf("write.tsv", output) } }),
   sink: {
     name: "tsv",
     target: "directory",

@@ -35,7 +35,8 @@ const checks = {
  * @example
  * read.lines("books/*.txt").filter((line) => line.includes("whale")).count();
  */
-function read(input: string | readonly string[], options: LinesOptions & { readonly withFile: true }): Dataset<[file: string, line: string]>;
+function read(input: string | readonly string[], options: LinesOptions & { readonly withFile: true }):
+  Dataset<[file: string, line: string]>;
 function read(input: string | readonly string[], options?: LinesOptions): Dataset<string>;
 function read(input: string | readonly string[], options?: LinesOptions): Dataset<unknown> {
   return new Dataset({

@@ -1,3 +1,5 @@
+// read.values: records that are given in the plan itself.
+
 import { Dataset } from "../../plan/dataset.ts";
 import type { Json } from "../../plan/nodes.ts";
 import type { Push } from "../../plan/operator.ts";
@@ -22,7 +24,8 @@ const source: Source = {
     for (let from = 0; from < values.length || splits.length === 0; from += perTask) {
       const to = Math.min(values.length, from + perTask);
       const bytes = Buffer.byteLength(JSON.stringify(values.slice(from, to)));
-      splits.push({ label: to - from === 1 ? `value ${from + 1}` : `values ${from + 1} to ${to}`, bytes, data: [from, to] });
+      const label = to - from === 1 ? `value ${from + 1}` : `values ${from + 1} to ${to}`;
+      splits.push({ label, bytes, data: [from, to] });
     }
     return Promise.resolve({ splits, files: 0, bytes: splits.reduce((sum, split) => sum + split.bytes, 0), roots: [] });
   },
@@ -69,9 +72,12 @@ class ValuesReader implements RecordReader {
  * read.values([1, 2, 3]).map((n) => n * n).collect();
  */
 function read<T>(items: readonly T[], options?: ValuesOptions): Dataset<T> {
-  if (!Array.isArray(items)) throw new ShoalError("PLAN_INVALID", `read.values() expects an array, received ${typeof items}`);
+  if (!Array.isArray(items)) {
+    throw new ShoalError("PLAN_INVALID", `read.values() expects an array, received ${typeof items}`);
+  }
   requireJson(items, "values");
-  const checked = checkedOptions("read.values", options, { perTask: integerFrom(1, Number.MAX_SAFE_INTEGER) }, { perTask: null });
+  const checks = { perTask: integerFrom(1, Number.MAX_SAFE_INTEGER) };
+  const checked = checkedOptions("read.values", options, checks, { perTask: null });
   return new Dataset({ kind: "source", source: "values", options: { ...checked, values: structuredClone(items) } });
 }
 

@@ -14,7 +14,7 @@ import type { JobOutcome, Millis } from "../../core/types.ts";
 import type { WorkerEffect } from "../../core/worker/events.ts";
 import { ShoalError, toErrorData } from "../../errors.ts";
 import type { Assignment } from "../../protocol/assignment.ts";
-import type { Driver, DriverJob } from "../driver.ts";
+import { reasonOf, type Driver, type DriverJob } from "../driver.ts";
 import { Loop } from "../loop.ts";
 import { SimWorker, type TaskModel } from "./sim-worker.ts";
 import { World, type Withdraw } from "./world.ts";
@@ -93,7 +93,7 @@ class SimRun {
   }
 
   async start(): Promise<JobOutcome> {
-    const cancel = (): void => this.toCoordinator({ kind: "CancelRequested", reason: String(this.job.signal.reason ?? "cancelled") }, null);
+    const cancel = (): void => this.toCoordinator({ kind: "CancelRequested", reason: reasonOf(this.job.signal) }, null);
     this.job.signal.addEventListener("abort", cancel);
     this.loop.add("coordinator", createCoordinator());
     this.toCoordinator({ kind: "JobSubmitted", job: this.job.spec }, null);

@@ -6,7 +6,7 @@
 // error, an unhandled rejection fails the attempt, and a promise that nothing can settle any more is found out.
 
 import { parentPort, workerData } from "node:worker_threads";
-import { BlocksLostError } from "../../data/contract.ts";
+import { isBlocksLost } from "../../data/contract.ts";
 import { isShoalError, ShoalError, toErrorData } from "../../errors.ts";
 import type { AttemptId } from "../../base/ids.ts";
 import type { Failure } from "../../core/types.ts";
@@ -94,7 +94,7 @@ const cancelled = (reason: string): ShoalError => new ShoalError("CANCELLED", `t
 /** What was thrown, as the coordinator's kinds of failure. */
 function failureOf(error: unknown, signal: AbortSignal): Failure {
   if (signal.aborted) return { kind: "cancelled" };
-  if (error instanceof BlocksLostError) {
+  if (isBlocksLost(error)) {
     return { kind: "blocks", lost: error.lost as AttemptId[], error: toErrorData(new ShoalError("BLOCK_LOST", error.message, { cause: error.cause })) };
   }
   // Errors that neither user code nor chance can change are not tried again.

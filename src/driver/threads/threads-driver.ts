@@ -13,7 +13,7 @@ import { ShoalError, toErrorData } from "../../errors.ts";
 import type { ProgramRef } from "../../executor/program.ts";
 import type { Assignment } from "../../protocol/assignment.ts";
 import type { FromSlot } from "../../protocol/slot.ts";
-import type { Driver, DriverJob } from "../driver.ts";
+import { reasonOf, type Driver, type DriverJob } from "../driver.ts";
 import { Loop, type LoopClock } from "../loop.ts";
 import { SlotThread, type SlotThreadOptions } from "./slot-thread.ts";
 
@@ -108,6 +108,8 @@ class ThreadsRun {
   private readonly loop: Loop;
   private readonly clock = new SystemClock();
   private readonly inUse = new Map<number, SlotThread>();
+  /** Threads with an attempt that has not ended. */
+  private readonly busy = new Set<SlotThread>();
   /** Assigned and not yet reported. */
   private readonly assignments = new Map<AttemptId, Assignment>();
   private resolve: (outcome: JobOutcome) => void = () => {};
@@ -126,7 +128,7 @@ class ThreadsRun {
   async start(): Promise<JobOutcome> {
     const { slots, abortGraceMs } = this.options;
     const outcome = new Promise<JobOutcome>((resolve) => (this.resolve = resolve));
-    const cancel = (): void => this.loop.post("coordinator", { kind: "CancelRequested", reason: String(this.job.signal.reason ?? "cancelled") }, null);
+    const cancel = (): void => this.loop.post("coordinator", { kind: "CancelRequested", reason: reasonOf(this.job.signal) }, null);
     this.loop.post("coordinator", { kind: "JobSubmitted", job: this.job.spec }, null);
     this.loop.post(machine, { kind: "WorkerStarted", slots, abortGraceMs }, null);
     this.loop.post("coordinator", { kind: "WorkerJoined", worker: theWorker, slots }, null);
@@ -137,6 +139,8 @@ class ThreadsRun {
     } finally {
       this.job.signal.removeEventListener("abort", cancel);
       this.loop.stop();
+      // A backup that lost may run on after the job's success; the next job must not meet it.
+      await Promise.all([...this.busy].map((thread) => thread.terminate("its job is over")));
       for (const thread of this.inUse.values()) {
         thread.listener = () => {};
         if (thread.isAlive) thread.setReferenced(false);
@@ -179,9 +183,12 @@ class ThreadsRun {
       case "StartSlot":
         this.startSlot(effect.slot, effect.generation, entry);
         return;
-      case "RunAttempt":
-        this.inUse.get(effect.slot)!.run(this.job.program, this.key, { ...this.assignments.get(effect.attempt)!, slot: effect.slot });
+      case "RunAttempt": {
+        const thread = this.inUse.get(effect.slot)!;
+        this.busy.add(thread);
+        thread.run(this.job.program, this.key, { ...this.assignments.get(effect.attempt)!, slot: effect.slot });
         return;
+      }
       case "AbortAttempt":
         this.inUse.get(effect.slot)!.abort(effect.attempt, "it is no longer needed");
         return;
@@ -209,9 +216,15 @@ class ThreadsRun {
     thread.setReferenced(true);
     this.inUse.set(slot, thread);
     thread.load(this.job.program, this.key);
-    thread.listener = (message) => this.receive(slot, generation, message, entry);
+    thread.listener = (message) => {
+      if (message.kind === "finished" || message.kind === "failed") this.busy.delete(thread);
+      this.receive(slot, generation, message, entry);
+    };
     void thread.ready.then(() => this.loop.post(machine, { kind: "SlotReady", slot, generation }, entry));
-    void thread.exited.then((error) => this.loop.post(machine, { kind: "SlotExited", slot, generation, error }, entry));
+    void thread.exited.then((error) => {
+      this.busy.delete(thread);
+      this.loop.post(machine, { kind: "SlotExited", slot, generation, error }, entry);
+    });
   }
 
   private receive(slot: number, generation: number, message: FromSlot, entry: number): void {
