@@ -20,10 +20,9 @@
 //  8. Show every event and effect to `job.observe`, in the order in which they happen.
 
 import type { AttemptId } from "../base/ids.ts";
-import type { CoordinatorEffect, CoordinatorEvent } from "../core/coordinator/events.ts";
-import type { JobOutcome, JobSpec, Millis, StageIndex } from "../core/types.ts";
+import type { LogEntry } from "../core/log.ts";
+import type { JobOutcome, JobSpec, StageIndex } from "../core/types.ts";
 import type { ProgramRef } from "../executor/program.ts";
-import type { WorkerEffect, WorkerEvent } from "../core/worker/events.ts";
 
 export interface Driver {
   readonly name: "threads" | "sim" | "nats";
@@ -52,21 +51,6 @@ export interface DriverJob {
   /** Sees every event and effect, in order. Must be quick and must not throw. */
   observe(entry: LogEntry): void;
 }
-
-/** One line of the log that report/, `why`, `events` and failed assertions are made from. */
-export type LogEntry = {
-  /** 1, 2, 3 … in the order of happening. */
-  readonly id: number;
-  readonly at: Millis;
-  /** The entry that caused this one: an effect's is its event, an event's the effect that it answers, or null. */
-  readonly cause: number | null;
-} & LogBody;
-
-export type LogBody =
-  | { readonly machine: "coordinator"; readonly type: "event"; readonly body: CoordinatorEvent }
-  | { readonly machine: "coordinator"; readonly type: "effect"; readonly body: CoordinatorEffect }
-  | { readonly machine: `w${number}`; readonly type: "event"; readonly body: WorkerEvent }
-  | { readonly machine: `w${number}`; readonly type: "effect"; readonly body: WorkerEffect };
 
 /** Why a job was cancelled, as text for people. */
 export const reasonOf = ({ reason }: AbortSignal): string =>

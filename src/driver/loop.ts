@@ -10,7 +10,7 @@ import { invariant } from "../base/assert.ts";
 import type { Machine, Millis } from "../core/types.ts";
 import type { CoordinatorEvent } from "../core/coordinator/events.ts";
 import type { WorkerEvent } from "../core/worker/events.ts";
-import type { LogBody, LogEntry } from "./driver.ts";
+import type { LogBody, LogEntry } from "../core/log.ts";
 
 /** The driver's clock and its one timer. */
 export interface LoopClock {

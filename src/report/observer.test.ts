@@ -4,7 +4,7 @@ import { attemptId, jobId, workerId } from "../base/ids.ts";
 import type { CoordinatorEffect, CoordinatorEvent } from "../core/coordinator/events.ts";
 import { defaultLimits } from "../core/types.ts";
 import type { AttemptFigures } from "../core/types.ts";
-import type { LogEntry } from "../driver/driver.ts";
+import type { LogEntry } from "../core/log.ts";
 import { RunObserver } from "./observer.ts";
 import { causes } from "./report.ts";
 import type { Report } from "./report.ts";

@@ -11,7 +11,7 @@
 import type { AttemptId } from "../base/ids.ts";
 import type { CoordinatorEffect, CoordinatorEvent, Note } from "../core/coordinator/events.ts";
 import type { AttemptFigures, Millis } from "../core/types.ts";
-import type { LogEntry } from "../driver/driver.ts";
+import type { LogEntry } from "../core/log.ts";
 import { Ledger } from "./ledger.ts";
 import { progressOf } from "./progress.ts";
 import { RecentRate } from "./recent-rate.ts";

@@ -4,7 +4,8 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { jobId, parseAttemptId, type AttemptId } from "../../src/base/ids.ts";
 import { defaultLimits, type JobLimits, type JobOutcome, type StageSpec } from "../../src/core/types.ts";
-import type { Driver, DriverJob, LogEntry } from "../../src/driver/driver.ts";
+import type { LogEntry } from "../../src/core/log.ts";
+import type { Driver, DriverJob } from "../../src/driver/driver.ts";
 import type { Script } from "./script.ts";
 
 export interface DriverFactory {

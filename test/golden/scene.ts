@@ -31,7 +31,7 @@ import { defaultLimits, type JobLimits, type Millis, type StageSpec } from "../.
 import { createWorker, type Worker } from "../../src/core/worker/worker.ts";
 import type { WorkerEffect, WorkerEvent } from "../../src/core/worker/events.ts";
 import { checkInvariants as checkWorker } from "../../src/core/worker/invariants.ts";
-import type { LogEntry } from "../../src/driver/driver.ts";
+import type { LogEntry } from "../../src/core/log.ts";
 import { Loop } from "../../src/driver/loop.ts";
 import { parseCommand, type Command } from "./dialogue.ts";
 import { Agenda } from "./agenda.ts";

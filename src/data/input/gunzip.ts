@@ -26,9 +26,11 @@ export async function* gunzip(file: InputFile, expansionMax: number, host: TaskH
   pipeline(source, inflate, () => {});
   let output = 0;
   let began = performance.now();
+  let waitedMs = host.meter.waitMs;
   try {
     for await (const chunk of inflate as AsyncIterable<Buffer>) {
-      host.meter.waitMs += performance.now() - began;
+      // not added up: the reads that were done meanwhile have been counted too
+      host.meter.waitMs = waitedMs + performance.now() - began;
       output += chunk.length;
       if (output > bombOutputMin && output > expansionMax * inflate.bytesWritten) {
         throw corrupt(file, `it expands more than ${expansionMax} : 1 (${formatBytes(inflate.bytesWritten)} to ` +
@@ -36,6 +38,7 @@ export async function* gunzip(file: InputFile, expansionMax: number, host: TaskH
       }
       yield chunk;
       began = performance.now();
+      waitedMs = host.meter.waitMs;
     }
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;

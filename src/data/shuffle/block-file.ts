@@ -120,11 +120,19 @@ export class BlockFileWriter {
     this.close();
   }
 
-  /** Closes and deletes the file. */
+  /** Closes and deletes the file. Never throws: what it cannot delete, the end of the job does. */
   abort(): void {
     this.chunks.length = 0;
-    this.close();
-    rmSync(this.file, { force: true });
+    try {
+      this.close();
+    } catch {
+      // the file goes anyway
+    }
+    try {
+      rmSync(this.file, { force: true });
+    } catch {
+      // nobody reads it
+    }
   }
 
   private close(): void {

@@ -65,15 +65,10 @@ export function readBlock(bytes: Buffer, place: BlockPlace): Batch {
   const plain = from.u8() === 1;
   const count = from.varint();
   if (count < 1 || count > blockRecordsMax) throw new DamagedError(`a block of ${count} records`);
-  try {
-    const keys = readColumn(from, count);
-    const values = readColumn(from, count);
-    if (from.at !== from.end) throw new DamagedError("a block is longer than its contents");
-    const type = form === numberKey ? "number" : "string";
-    if (typeof keys[0] !== type) throw new DamagedError(`keys are not of type ${type}`);
-    return { form, plain, keys: keys as HeldKey[], values };
-  } catch (error) {
-    if (error instanceof DamagedError) throw error;
-    throw new DamagedError(`a block cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  const keys = readColumn(from, count);
+  const values = readColumn(from, count);
+  if (from.at !== from.end) throw new DamagedError("a block is longer than its contents");
+  const type = form === numberKey ? "number" : "string";
+  if (typeof keys[0] !== type) throw new DamagedError(`keys are not of type ${type}`);
+  return { form, plain, keys: keys as HeldKey[], values };
 }
