@@ -61,11 +61,11 @@ describe("requirePortable", () => {
     [Object.create({ inherited: 1 }), "record: an instance of Object"],
     [Object.assign(new Error("x"), { status: 404 }), 'record: the property "status" of an Error'],
     [new Error("x", { cause: { f() {} } }), "record.cause.f: function"],
-    [{ [Symbol.for("tag")]: 1 }, "record: a property named by Symbol(Symbol.for"],
+    [{ [Symbol.for("tag")]: 1 }, "record: a property named by Symbol(tag)"],
     [Object.assign([1], {}), "accepted"],
   ])("names the culprit in case %#", (value, expected) => {
     expect(messageOf(() => requirePortable(value, "record"))).toContain(
-      expected.replace("Symbol(Symbol.for", "Symbol(tag"),
+      expected,
     );
   });
 
@@ -121,7 +121,7 @@ describe("requireJson", () => {
 
   it("accepts exactly what JSON brings back equal", () => {
     fc.assert(
-      fc.property(fc.jsonValue({ noUnicodeString: false } as object), (value) => {
+      fc.property(fc.jsonValue(), (value) => {
         const read: unknown = JSON.parse(JSON.stringify(value));
         let accepted = true;
         try {

@@ -9,6 +9,7 @@ import {
   mkdirSync,
   openSync,
   renameSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -317,11 +318,20 @@ describe("what is no file", () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it("a FIFO that took a file's place after planning fails and does not hang", async () => {
+  it("a directory or FIFO that took a file's place after planning fails and does not hang", async () => {
     const directory = temporaryDirectory();
     const path = write(directory, "in.txt", "a\n");
     const plan = await planSource(read.lines("in.txt"), directory);
     rmSync(path);
+    mkdirSync(path);
+    const asDirectory = sourceOf(read.lines("in.txt"));
+    await failure(
+      asDirectory.source.open(plan.splits[0]!, asDirectory.options, testHost()).read(() => {}),
+      "INPUT_NOT_A_FILE",
+      "in.txt",
+      "a directory",
+    );
+    rmdirSync(path);
     execFileSync("mkfifo", [path]);
     const { source, options } = sourceOf(read.lines("in.txt"));
     await failure(

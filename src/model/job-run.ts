@@ -62,9 +62,9 @@ export class JobRun {
 
   async run(): Promise<JobResult<unknown>> {
     const { settings } = this.request;
-    await openState(settings.stateDir);
     const lock = await lockState(settings.stateDir);
     try {
+      await openState(settings.stateDir);
       this.output = await this.openOutput();
       this.scratch = await createScratch(settings.stateDir, this.id);
       const outcome = await this.drive();

@@ -68,11 +68,11 @@ describe("cutFiles", () => {
 
 describe("the default size of a split", () => {
   it.each([
-    [0, 8 * MiB],
-    [100 * MiB, 8 * MiB],
-    [256 * MiB, 8 * MiB],
-    [320 * MiB, 10 * MiB],
-    [2048 * MiB, 64 * MiB],
+    [0, MiB],
+    [MiB / 2, MiB],
+    [4 * MiB, 2 * MiB],
+    [256 * MiB, 16 * MiB],
+    [1024 * MiB, 32 * MiB],
     [2 ** 40, 64 * MiB],
   ])("of %i bytes of input is %i", (inputBytes, splitBytes) => {
     expect(defaultSplitBytes(inputBytes)).toBe(splitBytes);
@@ -102,11 +102,8 @@ describe("splits of files", () => {
       for (let j = 0; j < 1000; j++)
         writeFileSync(join(directory, `d${i}/f${j}.txt`), i === 50 && j === 7 ? "found\n" : "");
     }
-    for (const pattern of [".", "**/*.txt", "d*/*.txt"]) {
-      const began = performance.now();
+    for (const pattern of [".", "**/*.txt"]) {
       const plan = await planSource(read.lines(pattern), directory);
-      if (process.env["SHOAL_MEASURE"])
-        console.log(pattern, Math.round(performance.now() - began), "ms to plan");
       expect(plan.files).toBe(100_000);
       expect(plan.splits.length).toBeLessThanOrEqual(32);
     }

@@ -9,9 +9,12 @@ import { showName, type FileRef } from "./file.ts";
 
 const MiB = 2 ** 20;
 
-/** Size of a split for `inputBytes` of input: 32 splits, of 8 to 64 MiB each. */
+/**
+ * Size of a split for `inputBytes` of input: as many splits as MiB in each, so that small inputs use several cores and
+ * large ones are not cut into crumbs, each of which would pass on its own partial results. 1 to 64 MiB.
+ */
 export const defaultSplitBytes = (inputBytes: number): number =>
-  Math.min(64 * MiB, Math.max(8 * MiB, Math.ceil(inputBytes / 32)));
+  Math.min(64 * MiB, Math.max(MiB, Math.ceil(Math.sqrt(inputBytes * MiB))));
 
 /** Opening a file costs as much as reading some hundred KiB: very many small files are more than one split. */
 const filesPerSplitMax = 4096;

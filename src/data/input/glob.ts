@@ -141,8 +141,8 @@ export function expandBraces(pattern: string): string[] {
       for (const tail of tails) result.push(pattern.slice(0, from) + middle + tail);
     }
     if (result.length > alternativesMax) {
-      throw new ShoalError("INPUT_NOT_FOUND", `the braces in ${JSON.stringify(pattern)} stand for more than ${alternativesMax} patterns`,
-        { hint: "Use * or a directory." });
+      throw new ShoalError("INPUT_NOT_FOUND",
+        `the braces in ${JSON.stringify(pattern)} stand for more than ${alternativesMax} patterns`, { hint: "Use * or a directory." });
     }
   }
   return result;

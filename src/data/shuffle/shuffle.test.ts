@@ -1,61 +1,21 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { newMeter, type MapOutput, type Meter, type ShuffleSpec, type TaskHost } from "../contract.ts";
+import { ShuffleRig, specOf, type ShuffleRun } from "../../../test/kit/shuffle-rig.ts";
+import type { ShuffleSpec } from "../contract.ts";
 import { encodeKey } from "../keys/coded.ts";
-import { chooseBounds, createShuffleReader, createShuffleWriter } from "./shuffle.ts";
 
-let folder: string;
+let rig: ShuffleRig;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "shoal-shuffle-"));
+  rig = new ShuffleRig();
 });
 afterEach(() => {
-  rmSync(folder, { recursive: true, force: true });
+  rig.close();
 });
 
-const hostWith = (memoryBytes: number, meter: Meter = newMeter()): TaskHost =>
-  ({ meter, signal: new AbortController().signal, memoryBytes, tick() {} });
-
-const specOf = (how: ShuffleSpec["how"], more: Partial<ShuffleSpec> = {}): ShuffleSpec =>
-  ({ how, partitions: 3, descending: false, fns: [], ...more });
-
-interface Run {
-  /** The records of each partition. */
-  readonly parts: unknown[][];
-  readonly written: Meter;
-  readonly read: Meter;
-}
-
-async function writeTask(records: readonly unknown[], spec: ShuffleSpec, name: string, host: TaskHost): Promise<MapOutput> {
-  const output = { file: join(folder, `${name}.blocks`), attempt: name };
-  const writer = createShuffleWriter(spec, output.file, folder, host);
-  for (const record of records) await writer.push(record);
-  await writer.finish();
-  return output;
-}
-
-async function readPart(spec: ShuffleSpec, p: number, inputs: readonly MapOutput[], bounds: string | null, host: TaskHost): Promise<unknown[]> {
-  const records: unknown[] = [];
-  await createShuffleReader(spec, p, inputs, bounds, folder, host).read((record) => void records.push(record));
-  return records;
-}
-
-/** Tasks' records through a whole shuffle. Fails if any file but the map outputs and the bounds is left. */
-async function shuffled(tasks: readonly (readonly unknown[])[], spec: ShuffleSpec, memoryBytes = 2 ** 30): Promise<Run> {
-  const written = hostWith(memoryBytes);
-  const read = hostWith(memoryBytes);
-  const inputs: MapOutput[] = [];
-  for (const [t, records] of tasks.entries()) inputs.push(await writeTask(records, spec, `t${t}.1`, written));
-  let bounds: string | null = null;
-  if (spec.how === "sort") chooseBounds(spec, inputs, bounds = join(folder, "t9.1.bounds"), hostWith(memoryBytes));
-  const parts: unknown[][] = [];
-  for (let p = 0; p < spec.partitions; p++) parts.push(await readPart(spec, p, inputs, bounds, read));
-  const expected = [...inputs.map(({ file }) => file), ...(bounds === null ? [] : [bounds])].map((file) => basename(file));
-  expect(readdirSync(folder).sort()).toEqual(expected.sort());
-  for (const name of readdirSync(folder)) rmSync(join(folder, name));
-  return { parts, written: written.meter, read: read.meter };
+async function shuffled(tasks: readonly (readonly unknown[])[], spec: ShuffleSpec, memoryBytes: number): Promise<ShuffleRun> {
+  const run = await rig.run(tasks, spec, memoryBytes);
+  expect(run.leftOver).toEqual([]);
+  return run;
 }
 
 // ── The dumb model ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -148,5 +108,86 @@ describe("equal to the dumb model, for any records, budget and partitions", () =
       const model = tasks.flat().sort(([a], [b]) => byKey(a, b) * (descending ? -1 : 1));
       expect(parts.flat()).toStrictEqual(model);
     }), { numRuns: 300 });
+  });
+});
+
+describe("the same bytes for any memory budget", () => {
+  const budgets = [1, 2 ** 16, 2 ** 22, 2 ** 30];
+
+  it("reduce: sums of floating-point numbers over several windows and several spills", async () => {
+    // 130,000 keys fill a window of 16 MiB; a key's values are in several windows of a task, two in each.
+    const task = (t: number): [string, number][] =>
+      Array.from({ length: 500_000 }, (_, i) => [`key ${(i >> 1) % 140_000}`, 1 / (1 + ((i * 31 + t) % 1009))]);
+    const tasks = [task(0), task(1)];
+    const spec = specOf("reduce", { partitions: 2, fns: [(a: number, b: number) => a + b] });
+    const [little, much] = [await shuffled(tasks, spec, 2 ** 22), await shuffled(tasks, spec, 2 ** 30)];
+    expect(little.read.spills).toBeGreaterThan(2);
+    expect(much.read.spills).toBe(0);
+    expect(little.parts).toEqual(much.parts);
+    // Not a fold of all values one by one: so the windows are there, and made no difference.
+    const sums = new Map<string, number>();
+    for (const [k, v] of tasks.flat()) sums.set(k, (sums.get(k) ?? 0) + v);
+    expect((much.parts.flat() as [string, number][]).some(([k, v]) => sums.get(k) !== v)).toBe(true);
+  });
+
+  it("reduce: a fold that changes its first argument, of values that are one object", async () => {
+    const shared = { seen: ["x"] };
+    const tasks = [0, 1, 2].map((t) => Array.from({ length: 50 }, (_, i) => [`k${i % 7}`, t === 0 ? shared : { seen: [`${t}.${i}`] }]));
+    const fold = (a: { seen: string[] }, b: { seen: string[] }): { seen: string[] } => ({ seen: [...a.seen, ...b.seen] });
+    const mutating = (a: { seen: string[] }, b: { seen: string[] }): { seen: string[] } => {
+      a.seen.push(...b.seen);
+      return a;
+    };
+    const pure = await shuffled(tasks.slice(1), specOf("reduce", { fns: [fold] }), 2 ** 30);
+    for (const memory of budgets) {
+      const copies = structuredClone(tasks.slice(1));
+      expect((await shuffled(copies, specOf("reduce", { fns: [mutating] }), memory)).parts).toEqual(pure.parts);
+    }
+    // One object under several keys comes back as one for each key.
+    const once = [Object.keys({ a: 1, b: 2, c: 3 }).map((k) => [k, shared])];
+    const both = [...once, ...once.map((task) => structuredClone(task))];
+    const result = await shuffled(both, specOf("reduce", { partitions: 1, fns: [mutating] }), 2 ** 30);
+    expect(result.parts[0]).toEqual(["a", "b", "c"].map((k) => [k, { seen: ["x", "x"] }]));
+  });
+
+  it("more runs than are merged at a time", async () => {
+    const tasks = Array.from({ length: 150 }, (_, t) => Array.from({ length: 5 }, (__, i): [number, string] => [(i * 7 + t) % 11, `${t}.${i}`]));
+    for (const [how, fns] of [["group", []], ["reduce", [(a: string, b: string) => `(${a} ${b})`]], ["sort", []]] as const) {
+      const results: ShuffleRun[] = [];
+      for (const memory of budgets) results.push(await shuffled(tasks, specOf(how, { fns }), memory));
+      expect(results[0]!.read.spills).toBeGreaterThan(64 / 3);
+      for (const { parts } of results) expect(parts).toEqual(results[3]!.parts);
+    }
+  });
+
+  it("sort: the bounds too", async () => {
+    const tasks = [0, 1].map((t) => Array.from({ length: 5000 }, (_, i) => [`${(i * 7919 + t) % 5003}`, i]));
+    const sizes: number[][] = [];
+    for (const memory of budgets) {
+      const { parts } = await shuffled(tasks, specOf("sort", { partitions: 8 }), memory);
+      sizes.push(parts.map((part) => part.length));
+    }
+    for (const one of sizes) expect(one).toEqual(sizes[0]);
+    // Ranges are even enough: none has more than twice its share.
+    expect(Math.max(...sizes[0]!)).toBeLessThan(2 * 10_000 / 8);
+  });
+});
+
+describe("hard keys", () => {
+  it("64 MB, a million of one, names of the language's own", async () => {
+    const long = "x".repeat(64 << 20);
+    const names = ["__proto__", "constructor", "toString", "0", "", "\t\n"];
+    const { parts } = await shuffled([[long, ...names], [...names, long]], specOf("count", { partitions: 1 }), 2 ** 20);
+    expect(parts[0]!.map((record) => (record as [string, number])[1])).toEqual(new Array(7).fill(2));
+    expect(parts[0]!.map((record) => (record as [string])[0])).toEqual([...names, long].sort());
+    const same = await shuffled([new Array<string>(1_000_000).fill("same")], specOf("count", { partitions: 1 }), 2 ** 20);
+    expect(same.parts).toEqual([[["same", 1_000_000]]]);
+  });
+
+  it("a sort of a million equal keys keeps them in one range and in order", async () => {
+    const tasks = [Array.from({ length: 300_000 }, (_, i) => ["same", i])];
+    const { parts } = await shuffled(tasks, specOf("sort", { partitions: 4 }), 2 ** 22);
+    expect(parts.filter((part) => part.length > 0)).toHaveLength(1);
+    expect(parts.flat()).toEqual(tasks[0]);
   });
 });
