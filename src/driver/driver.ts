@@ -32,8 +32,48 @@ export interface Driver {
   preload?(program: ProgramRef): void;
   /** Runs one job to its end. Never rejects for anything that happens to the job: that is an outcome. */
   run(job: DriverJob): Promise<JobOutcome>;
+  /**
+   * What runs at this moment, with the JavaScript stack of each attempt, also of one that loops for ever. Takes up to
+   * a second; an attempt that ends meanwhile is left out. Never rejects: what cannot be learnt is null.
+   */
+  inspect?(): Promise<LiveState>;
   /** Ends all slots. Idempotent. */
   close(): Promise<void>;
+}
+
+/** A driver's slots at one moment. Plain data. */
+export interface LiveState {
+  /** Those that run, in order of their slots. */
+  readonly attempts: readonly LiveAttempt[];
+  readonly memory: LiveMemory;
+}
+
+export interface LiveAttempt {
+  readonly attempt: AttemptId;
+  readonly stage: StageIndex;
+  readonly slot: number;
+  /** On the log's clock; so is `LiveMemory.at`. */
+  readonly startedAt: number;
+  readonly recordsIn: number;
+  readonly bytesIn: number;
+  /**
+   * Its JavaScript stack, innermost frame first, in the form of an Error's `stack` without the message, mapped to the
+   * user's TypeScript. Null: no JavaScript ran (it waits for something), or the stack could not be taken.
+   */
+  readonly stack: string | null;
+}
+
+export interface LiveMemory {
+  readonly at: number;
+  /** Of the process that the client runs in; of all slots too, if they are threads. */
+  readonly rssBytes: number;
+  readonly slots: readonly {
+    readonly slot: number;
+    readonly heapBytes: number;
+    readonly bufferBytes: number;
+    /** Of the slot's own process, or null if it is a thread. */
+    readonly rssBytes: number | null;
+  }[];
 }
 
 /** A job as a driver gets it. */

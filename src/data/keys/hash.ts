@@ -14,10 +14,10 @@ function mix(hash: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** 32 bits of the content of `text`. */
-export function hashText(text: string, seed = 0x811c9dc5): number {
+/** 32 bits of the content of `text`, or of its first `length` code units. */
+export function hashText(text: string, seed = 0x811c9dc5, length = text.length): number {
   let h = seed;
-  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  for (let i = 0; i < length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
   return mix(h);
 }
 

@@ -12,7 +12,7 @@ import { compareKeys } from "../keys/order.ts";
 import { writeAll, wrapDisk } from "./block-file.ts";
 import { guardOutput, openOutputs } from "./block-file-reader.ts";
 import { ByteReader, ByteWriter, DamagedError } from "./bytes.ts";
-import { readKeys, writeKeys } from "./samples.ts";
+import { readKeys, readSamples, Sampler, samplesMaxFor, writeKeys } from "./samples.ts";
 
 const magic = Buffer.from("shoals\0\x01", "latin1");
 
@@ -23,25 +23,23 @@ export interface Bound {
 
 /** Reads the samples of all runs and writes the bounds of spec.partitions ranges. A function of the input alone. */
 export function chooseBounds(spec: ShuffleSpec, inputs: readonly MapOutput[], file: string, host: TaskHost): void {
-  const samples: (Bound & { readonly weight: number })[] = [];
-  let total = 0;
+  const sampler = new Sampler(samplesMaxFor(spec.partitions));
   for (const { output, extra } of openOutputs(inputs, spec, null, host.meter)) {
     host.tick();
     guardOutput(output, () => {
       const from = new ByteReader(extra);
       readKeys(from); // the first keys of the blocks
-      const { forms, keys } = readKeys(from);
-      const weight = from.varint();
-      forms.forEach((form, i) => samples.push({ form, key: keys[i]!, weight }));
-      total += weight * forms.length;
+      const { samples, limit } = readSamples(from);
+      sampler.merge(samples, limit);
     });
   }
   const sign = spec.descending ? -1 : 1;
-  samples.sort((a, b) => compareKeys(a.form, a.key, b.form, b.key) * sign);
+  const samples = sampler.samples.samples.toSorted((a, b) => compareKeys(a.form, a.key, b.form, b.key) * sign);
+  const total = samples.reduce((sum, { count }) => sum + count, 0);
   const bounds: Bound[] = [];
   let passed = 0;
   for (const sample of samples) {
-    passed += sample.weight;
+    passed += sample.count;
     while (bounds.length < spec.partitions - 1 && passed * spec.partitions > total * (bounds.length + 1)) bounds.push(sample);
   }
   writeBounds(bounds, file);

@@ -14,7 +14,7 @@ import { ownKey } from "./key-table.ts";
 import { cutBlocks, tickEvery } from "./map-side.ts";
 import { newLogs, sortedSections } from "./record-log.ts";
 import { runBlockBytes } from "./run-set.ts";
-import { Sampler, writeKeys } from "./samples.ts";
+import { Sampler, samplesMaxFor, writeKeys, writeSamples } from "./samples.ts";
 
 /** Longer first keys are left out of the index: such a block is read to see what it holds. */
 const firstKeyLengthMax = 256;
@@ -24,7 +24,7 @@ const blockBytesMax = 128 << 10;
 export function createSortWriter(spec: ShuffleSpec, file: string, host: TaskHost): ShuffleWriter {
   const blocks = new BlockFileWriter(file, spec, host.meter);
   const logs = newLogs();
-  const sampler = new Sampler();
+  const sampler = new Sampler(samplesMaxFor(spec.partitions));
   const firstForms: KeyForm[] = [];
   const firstKeys: (HeldKey | undefined)[] = [];
   const blockBytes = Math.min(blockBytesMax, runBlockBytes(host.memoryBytes));
@@ -69,9 +69,7 @@ export function createSortWriter(spec: ShuffleSpec, file: string, host: TaskHost
       closeRun(true);
       const extra = new ByteWriter(1 << 12);
       writeKeys(extra, firstForms, firstKeys);
-      const { forms, keys, weight } = sampler.samples;
-      writeKeys(extra, forms, keys);
-      extra.varint(weight);
+      writeSamples(extra, sampler.samples);
       blocks.finish(extra.view());
     },
     async abort() {
