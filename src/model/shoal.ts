@@ -66,6 +66,8 @@ export interface ShoalSettings {
 /** A connection. Get one by `connect()`; end it by `close()` or `await using`. */
 export class Shoal {
   private readonly settings: ShoalSettings;
+  /** By program: a bundle that has not changed describes the same job. */
+  private readonly descriptions = new Map<string, JobDescription>();
   private isClosed = false;
 
   constructor(settings: ShoalSettings) {
@@ -122,7 +124,10 @@ export class Shoal {
       data: { bundle: bundled.file, entry, origin: isJob(job) ? job.origin : null, runtime: runtime.url, directory },
     };
     driver.preload?.(program);
-    return { program, description: (await driver.call(program, "describe", null)) as JobDescription };
+    const key = JSON.stringify(program.data);
+    const description = this.descriptions.get(key) ?? ((await driver.call(program, "describe", null)) as JobDescription);
+    this.descriptions.set(key, description);
+    return { program, description };
   }
 }
 

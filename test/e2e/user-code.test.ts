@@ -137,7 +137,8 @@ describe("a user function that", () => {
     expect(code).toBe(0);
   });
 
-  test("fills its heap: the thread ends, the program says why", async () => {
+  // reason: from Node 24 on, V8 may end the whole process before Node can end the thread; `--isolation process` is for that
+  test.skipIf(Number(process.versions.node.split(".")[0]) >= 24)("fills its heap: the thread ends, the program says why", async () => {
     const { code, stderr } = await runMap(`(line) => { const all = []; for (;;) all.push(new Array(1000).fill(line)); }`, { args: ["--memory", "64m"] });
     expect(code).toBe(1);
     expect(stderr).toMatch(/heap|memory/i);
