@@ -13,8 +13,10 @@ const MiB = 2 ** 20;
  * Size of a split for `inputBytes` of input: as many splits as MiB in each, so that small inputs use several cores and
  * large ones are not cut into crumbs, each of which would pass on its own partial results. 1 to 64 MiB.
  */
-export const defaultSplitBytes = (inputBytes: number): number =>
-  Math.min(64 * MiB, Math.max(MiB, Math.ceil(Math.sqrt(inputBytes * MiB))));
+export const defaultSplitBytes = (inputBytes: number): number => {
+  const splits = Math.max(1, Math.round(Math.sqrt(inputBytes / MiB)));
+  return Math.min(64 * MiB, Math.max(MiB, Math.ceil(inputBytes / splits)));
+};
 
 /** Opening a file costs as much as reading some hundred KiB: very many small files are more than one split. */
 const filesPerSplitMax = 4096;
