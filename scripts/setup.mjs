@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const at = (...parts) => path.join(root, ...parts);
 
 if (process.argv.includes("--help")) {
-  console.log("usage: node scripts/setup.mjs\nInstalls dependencies (npm ci) and builds dist/ when either is out of date.");
+  console.log("usage: node scripts/setup.mjs\nInstalls the locked dependencies and builds dist/ when either is out of date.");
   process.exit(0);
 }
 
@@ -41,7 +41,8 @@ function once(stamp, files, isPresent, work) {
 const run = (command, args) => execFileSync(command, args, { cwd: root, stdio: ["ignore", 2, 2] });
 
 once(at("node_modules", ".shoal-setup"), ["package-lock.json"], () => existsSync(at("node_modules")), () =>
-  run("npm", ["ci", "--no-fund", "--no-audit"]));
+  // Not `npm ci`: it refuses a lock file that lacks binaries of other platforms, which some registries do not have.
+  run("npm", ["install", "--no-save", "--no-fund", "--no-audit"]));
 
 once(at("dist", ".shoal-build"), [...sources("src"), "tsconfig.json", "tsconfig.build.json", "package.json", "scripts/build.mjs"],
   () => existsSync(at("dist", "index.js")), () => run(process.execPath, [at("scripts", "build.mjs")]));
