@@ -11,13 +11,32 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const [dist = "dist", budgetMiB = "32", heapMiB = "192", only, child] = process.argv.slice(2);
 
-const tasks = 8;
+const tasks = Number(process.env.TASKS ?? 8);
 /** Per kind: records of a task, the record with a number, distinct keys, and what is checked of the results. */
 const kinds = {
   count: { records: 8_000_000, distinct: 5_000_000, record: (i) => `key number ${i % 5_000_000}` },
-  reduce: { records: 4_000_000, distinct: 2_000_000, fns: [(a, b) => a + b], record: (i) => [`key number ${i % 2_000_000}`, 0.1] },
-  group: { records: 1_000_000, distinct: 500_000, record: (i) => [`key number ${i % 500_000}`, `${i} is a value of about a hundred characters, which is ${"longer ".repeat(10)}`] },
-  sort: { records: 1_000_000, distinct: null, record: (i) => [(Math.imul(i, 0x9e3779b1) >>> 0).toString(36), `${i} is a value of about a hundred characters, which is ${"longer ".repeat(10)}`] },
+  reduce: {
+    records: 4_000_000,
+    distinct: 2_000_000,
+    fns: [(a, b) => a + b],
+    record: (i) => [`key number ${i % 2_000_000}`, 0.1],
+  },
+  group: {
+    records: 1_000_000,
+    distinct: 500_000,
+    record: (i) => [
+      `key number ${i % 500_000}`,
+      `${i} is a value of about a hundred characters, which is ${"longer ".repeat(10)}`,
+    ],
+  },
+  sort: {
+    records: 1_000_000,
+    distinct: null,
+    record: (i) => [
+      (Math.imul(i, 0x9e3779b1) >>> 0).toString(36),
+      `${i} is a value of about a hundred characters, which is ${"longer ".repeat(10)}`,
+    ],
+  },
 };
 
 async function run(how) {
@@ -31,7 +50,12 @@ async function run(how) {
   const tick = () => {
     if (ticks++ % 16 === 0) peakHeap = Math.max(peakHeap, process.memoryUsage().heapUsed);
   };
-  const host = { meter: newMeter(), signal: new AbortController().signal, memoryBytes: budgetMiB * 2 ** 20, tick };
+  const host = {
+    meter: newMeter(),
+    signal: new AbortController().signal,
+    memoryBytes: budgetMiB * 2 ** 20,
+    tick,
+  };
   const spec = { how, partitions: 2, descending: false, fns };
   const since = performance.now();
   try {
@@ -50,14 +74,15 @@ async function run(how) {
     const mapMs = performance.now() - since;
     const mapRss = process.resourceUsage().maxRSS / 1024;
     let bounds = null;
-    if (how === "sort") chooseBounds(spec, inputs, bounds = join(folder, "bounds"), host);
+    if (how === "sort") chooseBounds(spec, inputs, (bounds = join(folder, "bounds")), host);
     let keys = 0;
     let total = 0;
     for (let p = 0; p < spec.partitions; p++) {
       let last = null;
       if (how === "sort" && p > 0) last = "";
       await createShuffleReader(spec, p, inputs, bounds, folder, host).read(([key, value]) => {
-        if (last !== null && (how === "sort" ? key < last : key <= last)) throw new Error(`${key} comes after ${last}`);
+        if (last !== null && (how === "sort" ? key < last : key <= last))
+          throw new Error(`${key} comes after ${last}`);
         last = key;
         keys++;
         total += how === "group" ? value.length : how === "sort" ? 1 : value;
@@ -68,9 +93,11 @@ async function run(how) {
     if (distinct !== null && keys !== distinct) throw new Error(`${keys} keys instead of ${distinct}`);
     if (Math.abs(total - expected) > 1e-3) throw new Error(`${total} instead of ${expected}`);
     if (left !== 0) throw new Error(`${left} files are left over`);
-    console.log(`${how}: budget ${budgetMiB} MiB, heap limit ${heapMiB} MiB: ${tasks * records / 1e6} M records, map outputs ${(bytesOut / 2 ** 20).toFixed(0)} MiB, ` +
-      `${host.meter.spills} spills of ${(host.meter.spilledBytes / 2 ** 20).toFixed(0)} MiB, peak heap ${(peakHeap / 2 ** 20).toFixed(0)} MiB, ` +
-      `peak RSS ${mapRss.toFixed(0)} (map) ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB (all), ${(mapMs / 1000).toFixed(1)} + ${((performance.now() - since - mapMs) / 1000).toFixed(1)} s`);
+    console.log(
+      `${how}: budget ${budgetMiB} MiB, heap limit ${heapMiB} MiB: ${(tasks * records) / 1e6} M records, map outputs ${(bytesOut / 2 ** 20).toFixed(0)} MiB, ` +
+        `${host.meter.spills} spills of ${(host.meter.spilledBytes / 2 ** 20).toFixed(0)} MiB, peak heap ${(peakHeap / 2 ** 20).toFixed(0)} MiB, ` +
+        `peak RSS ${mapRss.toFixed(0)} (map) ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB (all), ${(mapMs / 1000).toFixed(1)} + ${((performance.now() - since - mapMs) / 1000).toFixed(1)} s`,
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -79,8 +106,11 @@ async function run(how) {
 if (child !== undefined) await run(child);
 else {
   for (const how of only === undefined ? Object.keys(kinds) : [only]) {
-    const { status, signal } = spawnSync(process.execPath,
-      [`--max-old-space-size=${heapMiB}`, fileURLToPath(import.meta.url), dist, budgetMiB, heapMiB, how, how], { stdio: "inherit" });
+    const { status, signal } = spawnSync(
+      process.execPath,
+      [`--max-old-space-size=${heapMiB}`, fileURLToPath(import.meta.url), dist, budgetMiB, heapMiB, how, how],
+      { stdio: "inherit" },
+    );
     if (status !== 0) {
       console.log(`${how}: ended with ${status ?? signal}`);
       process.exitCode = 1;

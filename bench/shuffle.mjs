@@ -14,13 +14,18 @@ const load = (path) => import(pathToFileURL(join(dist, path)).href);
 const { createShuffleWriter, createShuffleReader, chooseBounds } = await load("data/shuffle/shuffle.js");
 const { newMeter } = await load("data/contract.js");
 const { MapSide } = await load("data/shuffle/map-side.js");
-const { KeyTable } = await load("data/shuffle/key-table.js");
-const { counting } = await load("data/shuffle/reduce-reader.js");
+const { tablesOf } = await load("data/shuffle/key-table.js");
+const { CountTable } = await load("data/shuffle/count-table.js");
 const { forEachBatch, openOutputs } = await load("data/shuffle/block-file-reader.js");
 const { sortKeys } = await load("data/keys/sort.js");
 
 const folder = mkdtempSync(join(tmpdir(), "shoal-bench-"));
-const hostWith = (memoryBytes) => ({ meter: newMeter(), signal: new AbortController().signal, memoryBytes, tick() {} });
+const hostWith = (memoryBytes) => ({
+  meter: newMeter(),
+  signal: new AbortController().signal,
+  memoryBytes,
+  tick() {},
+});
 const ms = (t) => `${t.toFixed(1)} ms`;
 const best = (rounds, fn) => Math.min(...Array.from({ length: rounds }, fn));
 /** Processor time, user and system: the wall's tells more about who else is on the machine. */
@@ -41,7 +46,8 @@ function vocabulary(count) {
   const words = new Set();
   while (words.size < count) {
     let word = "";
-    for (let left = 2 + next() * next() * 14; left > 0; left--) word += String.fromCharCode(97 + Math.floor(next() * 26));
+    for (let left = 2 + next() * next() * 14; left > 0; left--)
+      word += String.fromCharCode(97 + Math.floor(next() * 26));
     words.add(word);
   }
   const list = [...words];
@@ -70,7 +76,8 @@ function eachPiece(file, draw, each) {
   const fd = openSync(file, "r");
   const buffer = Buffer.allocUnsafe(4 << 20);
   const size = Math.min(statSync(file).size, 300e6);
-  for (let at = 0; at < size; at += buffer.length) each(buffer.toString("latin1", 0, readSync(fd, buffer, 0, buffer.length, at)));
+  for (let at = 0; at < size; at += buffer.length)
+    each(buffer.toString("latin1", 0, readSync(fd, buffer, 0, buffer.length, at)));
 }
 
 const words = (text) => text.match(/[A-Za-z]+/g) ?? [];
@@ -108,7 +115,9 @@ async function benchCount(draw) {
   const finishing = performance.now();
   await writer.finish();
   const finish = performance.now() - finishing;
-  console.log(`count: ${(n / 1e6).toFixed(1)} M words, ${table.size} distinct: hand ${ms(hand)}, ours ${ms(ours)} = ${(ours / hand).toFixed(3)}, finish ${ms(finish)}; ${host.meter.recordsOut} partials`);
+  console.log(
+    `count: ${(n / 1e6).toFixed(1)} M words, ${table.size} distinct: hand ${ms(hand)}, ours ${ms(ours)} = ${(ours / hand).toFixed(3)}, finish ${ms(finish)}; ${host.meter.recordsOut} partials`,
+  );
 }
 
 /** The blocks of 150,000 [word, count] in 8 partitions: made and written, then read and added to a table that has them all. */
@@ -117,22 +126,26 @@ function benchBlocks(list) {
   const keys = list.slice(0, 150_000);
   const counts = keys.map((_, i) => 1 + ((i * 7919) % 1000));
   const inputs = [{ file: join(folder, "t1.1"), attempt: "t1.1" }];
-  const encode = best(9, () => timed(() => {
-    const side = new MapSide(spec, inputs[0].file, hostWith(2 ** 30));
-    side.add(0, keys, counts);
-    side.closeWindow(true);
-    side.finish();
-  }));
-  const table = new KeyTable();
+  const encode = best(9, () =>
+    timed(() => {
+      const side = new MapSide(spec, inputs[0].file, hostWith(2 ** 30));
+      side.add(0, keys, counts, "values");
+      side.closeWindow(true);
+      side.finish();
+    }),
+  );
+  const tables = tablesOf((index) => new CountTable(index));
   const decodeAndAdd = () => {
     for (let p = 0; p < spec.partitions; p++) {
       const { meter } = hostWith(2 ** 30);
-      forEachBatch(openOutputs(inputs, spec, p, meter), meter, (batch) => void counting.add(table, batch));
+      forEachBatch(openOutputs(inputs, spec, p, meter), meter, (batch) => void tables[batch.form].add(batch));
     }
   };
   decodeAndAdd();
   const decode = best(9, () => timed(decodeAndAdd));
-  console.log(`blocks of 150k [word, count]: encode and write ${ms(encode)}, decode and add to a full table ${ms(decode)}`);
+  console.log(
+    `blocks of 150k [word, count]: encode and write ${ms(encode)}, decode and add to a full table ${ms(decode)}`,
+  );
 }
 
 function benchSortKeys(list) {
@@ -157,22 +170,25 @@ async function benchPairs(how, fns, records, note) {
     const file = join(folder, `${how}-${round}`);
     const inputs = [{ file, attempt: "t1.1" }];
     const writer = createShuffleWriter(spec, file, folder, host);
-    let since = performance.now();
+    let since = cpuMs();
     for (const record of records) {
       const waiting = writer.push(record);
       if (waiting !== undefined) await waiting;
     }
     await writer.finish();
-    write = Math.min(write, performance.now() - since);
+    write = Math.min(write, cpuMs() - since);
     let bounds = null;
-    if (how === "sort") chooseBounds(spec, inputs, bounds = join(folder, "bounds"), host);
-    since = performance.now();
+    if (how === "sort") chooseBounds(spec, inputs, (bounds = join(folder, "bounds")), host);
+    since = cpuMs();
     let n = 0;
-    for (let p = 0; p < spec.partitions; p++) await createShuffleReader(spec, p, inputs, bounds, folder, hostWith(2 ** 30)).read(() => void n++);
-    read = Math.min(read, performance.now() - since);
+    for (let p = 0; p < spec.partitions; p++)
+      await createShuffleReader(spec, p, inputs, bounds, folder, hostWith(2 ** 30)).read(() => void n++);
+    read = Math.min(read, cpuMs() - since);
     figures = `${(host.meter.bytesOut / 2 ** 20).toFixed(1)} MiB, ${n} out`;
   }
-  console.log(`${how} ${note}: ${records.length} records: write ${ms(write)} (${(write * 1e6 / records.length).toFixed(0)} ns a record), read ${ms(read)} (${(read * 1e6 / records.length).toFixed(0)} ns a record), ${figures}`);
+  console.log(
+    `${how} ${note}: ${records.length} records: write ${ms(write)} (${((write * 1e6) / records.length).toFixed(0)} ns a record), read ${ms(read)} (${((read * 1e6) / records.length).toFixed(0)} ns a record), ${figures}`,
+  );
 }
 
 try {
@@ -182,12 +198,51 @@ try {
   if (!only || only === "blocks") await benchBlocks(list);
   if (!only || only === "keys") benchSortKeys(list);
   const million = Array.from({ length: 1_000_000 }, draw);
-  if (!only || only === "reduce") await benchPairs("reduce", [(a, b) => a + b], million.map((word, i) => [word, i]), "words, numbers");
-  if (!only || only === "reduce2") await benchPairs("reduce", [(a, b) => ({ n: a.n + b.n })], million.map((word, i) => [word, {n: i}]), "words, objects");
-  if (!only || only === "group") await benchPairs("group", [], million.map((word, i) => [word, `file${i >> 16}`]), "words, file names");
-  if (!only || only === "group2") await benchPairs("group", [], million.map((word, i) => [i % 1000, { a: i, b: word }]), "numbers, objects");
-  if (!only || only === "sort") await benchPairs("sort", [], million.map((_, i) => [(Math.imul(i, 2654435761) >>> 0).toString(36).padStart(10, "x") + "abc", `value ${i} `.repeat(8)]), "13-character keys, 100-character values");
-  if (!only || only === "sort2") await benchPairs("sort", [], million.map((word, i) => [word, i]), "words");
+  if (!only || only === "reduce")
+    await benchPairs(
+      "reduce",
+      [(a, b) => a + b],
+      million.map((word, i) => [word, i]),
+      "words, numbers",
+    );
+  if (!only || only === "reduce2")
+    await benchPairs(
+      "reduce",
+      [(a, b) => ({ n: a.n + b.n })],
+      million.map((word, i) => [word, { n: i }]),
+      "words, objects",
+    );
+  if (!only || only === "group")
+    await benchPairs(
+      "group",
+      [],
+      million.map((word, i) => [word, `file${i >> 16}`]),
+      "words, file names",
+    );
+  if (!only || only === "group2")
+    await benchPairs(
+      "group",
+      [],
+      million.map((word, i) => [i % 1000, { a: i, b: word }]),
+      "numbers, objects",
+    );
+  if (!only || only === "sort")
+    await benchPairs(
+      "sort",
+      [],
+      million.map((_, i) => [
+        Buffer.from((Math.imul(i, 2654435761) >>> 0).toString(36).padStart(13, "x")).toString("latin1"),
+        Buffer.from(`value ${i} `.repeat(8)).toString("latin1"),
+      ]),
+      "13-character keys, 100-character values",
+    );
+  if (!only || only === "sort2")
+    await benchPairs(
+      "sort",
+      [],
+      million.map((word, i) => [word, i]),
+      "words",
+    );
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

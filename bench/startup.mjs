@@ -11,9 +11,13 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-const { values } = parseArgs({ options: { rounds: { type: "string", default: "7" }, json: { type: "boolean" }, help: { type: "boolean" } } });
+const { values } = parseArgs({
+  options: { rounds: { type: "string", default: "7" }, json: { type: "boolean" }, help: { type: "boolean" } },
+});
 if (values.help) {
-  console.log("usage: node bench/startup.mjs [--rounds N] [--json]\nFrom the call to the first map task, in milliseconds: medians.");
+  console.log(
+    "usage: node bench/startup.mjs [--rounds N] [--json]\nFrom the call to the first map task, in milliseconds: medians.",
+  );
   process.exit(0);
 }
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -23,7 +27,9 @@ fs.symlinkSync(root, path.join(dir, "node_modules", "shoal"));
 fs.symlinkSync("../shoal/dist/cli/main.js", path.join(dir, "node_modules", ".bin", "shoal"));
 fs.writeFileSync(path.join(dir, "package.json"), '{"name":"startup","version":"1.0.0","type":"module"}');
 fs.writeFileSync(path.join(dir, "input.txt"), "one line\n");
-fs.writeFileSync(path.join(dir, "job.ts"), `import { job, read } from "shoal";
+fs.writeFileSync(
+  path.join(dir, "job.ts"),
+  `import { job, read } from "shoal";
 let isFirst = true;
 export default job({ input: "input.txt", output: "out" }, ({ input, output }) =>
   read.lines(input).map((line: string) => {
@@ -31,15 +37,21 @@ export default job({ input: "input.txt", output: "out" }, ({ input, output }) =>
     isFirst = false;
     return line;
   }).write.text(output));
-`);
-fs.writeFileSync(path.join(dir, "node_modules", ".bin", "now"), "#!/usr/bin/env node\nconsole.error('first record at ' + Date.now());\n", { mode: 0o755 });
+`,
+);
+fs.writeFileSync(
+  path.join(dir, "node_modules", ".bin", "now"),
+  "#!/usr/bin/env node\nconsole.error('first record at ' + Date.now());\n",
+  { mode: 0o755 },
+);
 fs.writeFileSync(path.join(dir, "now.mjs"), "console.error('first record at ' + Date.now());\n");
 
 function measure(command, args) {
   const calledAt = Date.now();
   const { stderr, status } = spawnSync(command, args, { cwd: dir, encoding: "utf8" });
   const match = /first record at (\d+)/.exec(stderr);
-  if (status !== 0 || match === null) throw new Error(`exit code ${status} of ${command} ${args.join(" ")}\n${stderr}`);
+  if (status !== 0 || match === null)
+    throw new Error(`exit code ${status} of ${command} ${args.join(" ")}\n${stderr}`);
   return Number(match[1]) - calledAt;
 }
 
@@ -62,9 +74,13 @@ for (let round = 0; round <= Number(values.rounds); round++) {
   }
 }
 fs.rmSync(dir, { recursive: true, force: true });
-const result = Object.fromEntries(Object.entries(times).map(([name, list]) => {
-  const sorted = [...list].sort((a, b) => a - b);
-  return [name, { median: sorted[Math.floor(sorted.length / 2)], min: sorted[0], max: sorted.at(-1) }];
-}));
+const result = Object.fromEntries(
+  Object.entries(times).map(([name, list]) => {
+    const sorted = [...list].sort((a, b) => a - b);
+    return [name, { median: sorted[Math.floor(sorted.length / 2)], min: sorted[0], max: sorted.at(-1) }];
+  }),
+);
 if (values.json) console.log(JSON.stringify(result));
-else for (const [name, { median, min, max }] of Object.entries(result)) console.log(`${name.padEnd(38)} ${String(median).padStart(5)} ms  (${min} to ${max})`);
+else
+  for (const [name, { median, min, max }] of Object.entries(result))
+    console.log(`${name.padEnd(38)} ${String(median).padStart(5)} ms  (${min} to ${max})`);

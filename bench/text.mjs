@@ -35,7 +35,8 @@ export function makeText(file, bytes, seed = 42) {
   const words = vocabulary(200_000);
   const weights = new Float64Array(words.length);
   let total = 0;
-  for (let i = 0; i < words.length; i++) weights[i] = total += i < 6000 ? 1 / (i + 2) : (6002 / (i + 2)) ** 1.6 / 6002;
+  for (let i = 0; i < words.length; i++)
+    weights[i] = total += i < 6000 ? 1 / (i + 2) : (6002 / (i + 2)) ** 1.6 / 6002;
   // A table of 2^20 draws stands for the distribution: drawing is then one look-up.
   const random = generator(seed);
   const table = new Int32Array(2 ** 20);
@@ -44,10 +45,13 @@ export function makeText(file, bytes, seed = 42) {
     table[i] = w;
   }
   // The tail, which the table is too coarse for, is drawn evenly now and then.
-  const draw = () => (random() < 0.01 ? words[Math.floor(random() * words.length)] : words[table[Math.floor(random() * table.length)]]);
+  const draw = () =>
+    random() < 0.01
+      ? words[Math.floor(random() * words.length)]
+      : words[table[Math.floor(random() * table.length)]];
   fs.mkdirSync(new URL(".", `file://${file}`).pathname, { recursive: true });
   const out = fs.openSync(`${file}.tmp`, "w");
-  for (let written = 0; written < bytes; ) {
+  for (let written = 0; written < bytes;) {
     let text = "";
     let column = 0;
     while (text.length < 2 ** 20) {

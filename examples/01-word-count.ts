@@ -5,7 +5,9 @@
 import { job, read } from "shoal";
 
 export default job({ input: "books/*.txt", output: "counts" }, ({ input, output }) =>
-  read.lines(input)
+  read
+    .lines(input)
     .flatMap((line) => line.toLowerCase().match(/[a-z]+/g) ?? [])
     .countByValue()
-    .write.tsv(output));
+    .write.tsv(output),
+);

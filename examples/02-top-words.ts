@@ -5,10 +5,12 @@
 import { job, read } from "shoal";
 
 export default job({ input: "books/*.txt", atLeast: 100 }, ({ input, atLeast }) =>
-  read.lines(input)
+  read
+    .lines(input)
     .flatMap((line) => line.toLowerCase().match(/[a-z]+/g) ?? [])
     .countByValue()
     .filter(([, count]) => count >= atLeast)
     .map(([word, count]) => [count, word] as const)
     .sortByKey({ descending: true })
-    .collect());
+    .collect(),
+);

@@ -6,7 +6,8 @@ import { basename } from "node:path";
 import { mapReduce } from "shoal";
 
 export default mapReduce({
-  map: (file, contents) => [...new Set(contents.match(/\p{L}+/gu) ?? [])].map((word) => [word, basename(file)] as const),
+  map: (file, contents) =>
+    [...new Set(contents.match(/\p{L}+/gu) ?? [])].map((word) => [word, basename(file)] as const),
   reduce: (_word, files) => files.sort().join(","),
   partitions: 10,
 });

@@ -10,7 +10,8 @@ interface Tally {
 }
 
 export default job({ input: "weather/*.csv", output: "averages" }, ({ input, output }) =>
-  read.lines(input)
+  read
+    .lines(input)
     .flatMap((line): [string, Tally][] => {
       const [station, text] = line.split(";");
       const temperature = Number(text);
@@ -20,4 +21,5 @@ export default job({ input: "weather/*.csv", output: "averages" }, ({ input, out
     })
     .reduceByKey((a, b) => ({ sum: a.sum + b.sum, count: a.count + b.count }))
     .map(([station, { sum, count }]) => [station, (sum / count).toFixed(1), count] as const)
-    .write.tsv(output));
+    .write.tsv(output),
+);

@@ -5,8 +5,10 @@
 import { job, read } from "shoal";
 
 export default job({ input: "big.txt", output: "sorted" }, ({ input, output }) =>
-  read.lines(input)
+  read
+    .lines(input)
     .keyBy((line) => line)
     .sortByKey()
     .map(([, line]) => line)
-    .write.text(output));
+    .write.text(output),
+);

@@ -6,6 +6,8 @@ import { readFile } from "node:fs/promises";
 import { job, read } from "shoal";
 
 export default job({ dir: "docs", files: ["a.md", "b.md"] }, ({ dir, files }) =>
-  read.values(files)
+  read
+    .values(files)
     .map(async (name) => [name, (await readFile(`${dir}/${name}`, "utf8")).split("\n").length] as const)
-    .collect());
+    .collect(),
+);

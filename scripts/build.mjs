@@ -31,7 +31,13 @@ await build({
   logLevel: "warning",
 });
 chmodSync(path.join(next, "cli/main.js"), 0o755);
-const tsc = [path.join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json", "--outDir", next];
+const tsc = [
+  path.join(root, "node_modules/typescript/bin/tsc"),
+  "-p",
+  "tsconfig.build.json",
+  "--outDir",
+  next,
+];
 const { status } = spawnSync(process.execPath, tsc, { cwd: root, stdio: ["ignore", 2, 2] });
 rmSync(dist, { recursive: true, force: true });
 renameSync(next, dist);

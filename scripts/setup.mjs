@@ -10,13 +10,19 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const at = (...parts) => path.join(root, ...parts);
 
 if (process.argv.includes("--help")) {
-  console.log("usage: node scripts/setup.mjs\nInstalls the locked dependencies and builds dist/ when either is out of date.");
+  console.log(
+    "usage: node scripts/setup.mjs\nInstalls the locked dependencies and builds dist/ when either is out of date.",
+  );
   process.exit(0);
 }
 
 const hash = (files) => {
   const sum = createHash("sha256").update(process.version);
-  for (const file of files) sum.update(file).update("\0").update(readFileSync(at(file)));
+  for (const file of files)
+    sum
+      .update(file)
+      .update("\0")
+      .update(readFileSync(at(file)));
   return sum.digest("hex");
 };
 
@@ -26,7 +32,9 @@ const sources = (folder) =>
     .flatMap((entry) => {
       const name = path.posix.join(folder, entry.name);
       if (entry.isDirectory()) return sources(name);
-      return statSync(at(name)).isFile() && /\.tsx?$/.test(name) && !/\.test(-d)?\.ts$/.test(name) ? [name] : [];
+      return statSync(at(name)).isFile() && /\.tsx?$/.test(name) && !/\.test(-d)?\.ts$/.test(name)
+        ? [name]
+        : [];
     });
 
 /** Runs `work` unless the stamp says that it was done for these very files. */
@@ -40,9 +48,18 @@ function once(stamp, files, isPresent, work) {
 
 const run = (command, args) => execFileSync(command, args, { cwd: root, stdio: ["ignore", 2, 2] });
 
-once(at("node_modules", ".shoal-setup"), ["package-lock.json"], () => existsSync(at("node_modules")), () =>
-  // Not `npm ci`: it refuses a lock file that lacks binaries of other platforms, which some registries do not have.
-  run("npm", ["install", "--no-save", "--no-fund", "--no-audit"]));
+once(
+  at("node_modules", ".shoal-setup"),
+  ["package-lock.json"],
+  () => existsSync(at("node_modules")),
+  () =>
+    // Not `npm ci`: it refuses a lock file that lacks binaries of other platforms, which some registries do not have.
+    run("npm", ["install", "--no-save", "--no-fund", "--no-audit"]),
+);
 
-once(at("dist", ".shoal-build"), [...sources("src"), "tsconfig.json", "tsconfig.build.json", "package.json", "scripts/build.mjs"],
-  () => existsSync(at("dist", "index.js")), () => run(process.execPath, [at("scripts", "build.mjs")]));
+once(
+  at("dist", ".shoal-build"),
+  [...sources("src"), "tsconfig.json", "tsconfig.build.json", "package.json", "scripts/build.mjs"],
+  () => existsSync(at("dist", "index.js")),
+  () => run(process.execPath, [at("scripts", "build.mjs")]),
+);

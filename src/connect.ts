@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { availableParallelism, totalmem } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { heapLimit, memoryLimits } from "./driver/threads/memory-limits.ts";
 import { ThreadsDriver } from "./driver/threads/threads-driver.ts";
 import { ShoalError } from "./errors.ts";
 import { inertShoal, Shoal } from "./model/shoal.ts";
@@ -12,8 +13,16 @@ import { currentRegistry } from "./plan/registry.ts";
 export interface ConnectOptions {
   /** Tasks that run at a time. Default: the cores that this process may use. 1 to 1,024. */
   readonly slots?: number;
-  /** Bytes of records that all slots together may hold in memory before they spill. Default: a quarter of the machine's memory. At least 1 MiB. */
+  /**
+   * Bytes of records that all slots together may hold in memory before they spill. At least 1 MiB. Default: a quarter of
+   * the machine's memory.
+   */
   readonly memoryBytes?: number;
+  /**
+   * What a slot is. "thread" (the default) is quickest to start and shares memory. "process" is for code that crashes,
+   * leaks or blocks: whatever it does, only its slot is lost.
+   */
+  readonly isolation?: "thread" | "process";
   /** Where bundles and scratch files are kept. Default: `.shoal` in `directory`. */
   readonly stateDir?: string;
   /** Relative paths are relative to this directory. Default: the current one. */
@@ -36,18 +45,37 @@ export const memoryBytesMin = 2 ** 20;
 export async function connect(options: ConnectOptions = {}): Promise<Shoal> {
   if (currentRegistry() !== undefined) return inertShoal();
   const slots = whole("slots", options.slots ?? availableParallelism(), 1, slotsMax);
-  const memoryBytes = whole("memoryBytes", options.memoryBytes ?? defaultMemoryBytes(), memoryBytesMin, Number.MAX_SAFE_INTEGER);
+  const memoryBytes = whole(
+    "memoryBytes",
+    options.memoryBytes ?? defaultMemoryBytes(),
+    memoryBytesMin,
+    Number.MAX_SAFE_INTEGER,
+  );
+  const isolation = options.isolation ?? "thread";
+  if (isolation !== "thread" && isolation !== "process") {
+    throw new ShoalError(
+      "BAD_OPTION",
+      `isolation must be "thread" or "process", received ${quoted(isolation)}`,
+    );
+  }
   const directory = path.resolve(options.directory ?? ".");
+  const plan = { slots, memoryBytes, usableBytes: usableBytes() };
   const executor = moduleUrl("shoal/executor");
   const driver = new ThreadsDriver({
     slots,
+    isolation,
     preload: executor,
-    heapBytes: heapBytesFor(memoryBytes, slots),
+    heapBytes: heapLimit(plan),
+    memoryLimits: memoryLimits(plan),
     abortGraceMs: 1000,
     onPrint: options.onOutput ?? ((text) => process.stderr.write(text)),
   });
   return new Shoal({
-    driver, slots, memoryBytes, directory, executor,
+    driver,
+    slots,
+    memoryBytes,
+    directory,
+    executor,
     stateDir: path.resolve(directory, options.stateDir ?? ".shoal"),
     runtime: { url: moduleUrl("shoal"), exports: runtimeExports },
   });
@@ -55,24 +83,47 @@ export async function connect(options: ConnectOptions = {}): Promise<Shoal> {
 
 /** The names that a bundle's `import … from "shoal"` can have: those of index.ts, which a test compares. */
 export const runtimeExports = [
-  "Dataset", "Shoal", "ShoalError", "connect", "errorCodes", "explainReport", "isShoalError", "job", "mapReduce", "read", "renderReport",
-  "reportJson",   "taskContext",
+  "Dataset",
+  "Shoal",
+  "ShoalError",
+  "connect",
+  "errorCodes",
+  "events",
+  "explainReport",
+  "isShoalError",
+  "job",
+  "jobs",
+  "mapReduce",
+  "read",
+  "renderReport",
+  "renderWhatIf",
+  "renderWhy",
+  "reportJson",
+  "reportOf",
+  "storyText",
+  "taskContext",
+  "whatIf",
+  "why",
 ] as const;
 
 /** By the package's own name: found from dist, from tests and from a program's bundle alike. */
 const moduleUrl = (name: string): string => pathToFileURL(createRequire(import.meta.url).resolve(name)).href;
 
 /** What this process may use: the container's limit where there is one. */
-function defaultMemoryBytes(): number {
+function usableBytes(): number {
   const constrained = process.constrainedMemory?.() ?? 0;
-  const usable = constrained > 0 && constrained < totalmem() ? constrained : totalmem();
-  return Math.max(64 * 2 ** 20, Math.floor(usable / 4));
+  return constrained > 0 && constrained < totalmem() ? constrained : totalmem();
 }
 
-/** A slot's JavaScript heap: its share of the budget for records, and as much again for everything else. */
-const heapBytesFor = (memoryBytes: number, slots: number): number => Math.max(192 * 2 ** 20, 2 * Math.ceil(memoryBytes / slots));
+const defaultMemoryBytes = (): number => Math.max(64 * 2 ** 20, Math.floor(usableBytes() / 4));
 
 function whole(name: string, value: unknown, min: number, max: number): number {
   if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new ShoalError("BAD_OPTION", `${name} must be an integer from ${min} to ${max}, received ${typeof value === "string" ? JSON.stringify(value) : String(value)}`);
+  throw new ShoalError(
+    "BAD_OPTION",
+    `${name} must be an integer from ${min} to ${max}, received ${quoted(value)}`,
+  );
 }
+
+const quoted = (value: unknown): string =>
+  typeof value === "string" ? JSON.stringify(value) : String(value);

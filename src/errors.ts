@@ -14,7 +14,11 @@ interface CodeEntry {
   readonly hint: string;
 }
 
-const entry = (definite: boolean, retryable: boolean, hint: string): CodeEntry => ({ definite, retryable, hint });
+const entry = (definite: boolean, retryable: boolean, hint: string): CodeEntry => ({
+  definite,
+  retryable,
+  hint,
+});
 
 export const errorCodes = {
   // the command line and options
@@ -25,37 +29,85 @@ export const errorCodes = {
   NOT_A_JOB: entry(true, false, "Export the job as the default: export default job({ … }, …)."),
   BUNDLE_FAILED: entry(true, false, "Correct the program at the place named."),
   PLAN_INVALID: entry(true, false, "Correct the plan at the place named."),
-  PLAN_DIFFERS: entry(true, false, "Make the plan a pure function of its parameters: no clock, chance or environment in it."),
+  PLAN_DIFFERS: entry(
+    true,
+    false,
+    "Make the plan a pure function of its parameters: no clock, chance or environment in it.",
+  ),
   // input
-  INPUT_NOT_FOUND: entry(true, false, "Check the path or pattern; quote patterns, so that the shell does not expand them."),
+  INPUT_NOT_FOUND: entry(
+    true,
+    false,
+    "Check the path or pattern; quote patterns, so that the shell does not expand them.",
+  ),
   INPUT_UNREADABLE: entry(true, false, "Check the file's permissions and that it is a regular file."),
   INPUT_NOT_A_FILE: entry(true, false, "Only regular files and directories of them can be read."),
   INPUT_CHANGED: entry(true, true, "Run again when nothing writes to the input."),
-  INPUT_ENCODING: entry(true, false, "Convert the file to UTF-8, or read it with { encoding: \"latin1\" } or { invalid: \"skip\" }."),
+  INPUT_ENCODING: entry(
+    true,
+    false,
+    'Convert the file to UTF-8, or read it with { encoding: "latin1" } or { invalid: "skip" }.',
+  ),
   INPUT_CORRUPT: entry(true, false, "Make the file anew from its source."),
-  RECORD_TOO_LARGE: entry(true, false, "Is this the right file and separator? Raise recordBytesMax if it is."),
+  RECORD_TOO_LARGE: entry(
+    true,
+    false,
+    "Is this the right file and separator? Raise recordBytesMax if it is.",
+  ),
   // keys, values, user code
-  KEY_INVALID: entry(true, false, "Use a string, number, bigint, boolean, Date, bytes, null, or an array of these as the key."),
+  KEY_INVALID: entry(
+    true,
+    false,
+    "Use a string, number, bigint, boolean, Date, bytes, null, or an array of these as the key.",
+  ),
   VALUE_INVALID: entry(true, false, "Emit plain data: no functions, symbols, class instances or promises."),
   RECORD_INVALID: entry(true, false, "Make the function return what the operator expects."),
   USER_ERROR: entry(true, false, "Correct the function at the line named."),
-  NEVER_SETTLES: entry(true, false, "A promise that the function returned can never settle: nothing is left that could settle it."),
+  NEVER_SETTLES: entry(
+    true,
+    false,
+    "A promise that the function returned can never settle: nothing is left that could settle it.",
+  ),
   TASK_TIMEOUT: entry(true, true, "Raise the time limit, or make the task smaller."),
   SLOT_LOST: entry(true, true, "The code in the slot ended it; the message says how."),
-  WORKER_FULL: entry(true, true, "This is a bug in shoal if it repeats: more attempts were assigned to a worker than it has slots."),
+  WORKER_FULL: entry(
+    true,
+    true,
+    "This is a bug in shoal if it repeats: more attempts were assigned to a worker than it has slots.",
+  ),
   OUT_OF_MEMORY: entry(true, true, "Use smaller splits, fewer slots, or raise --memory."),
   POISON_TASK: entry(true, false, "This task ended every slot that it ran in; see the cause."),
   ATTEMPTS_EXHAUSTED: entry(true, true, "See the cause of the last attempt."),
   // blocks and output
   BLOCK_LOST: entry(true, true, "The map output is made anew by itself; if it repeats, check the disk."),
-  OUTPUT_NOT_EMPTY: entry(true, false, "Name another output directory, or pass --overwrite to replace this one."),
+  OUTPUT_NOT_EMPTY: entry(
+    true,
+    false,
+    "Name another output directory, or pass --overwrite to replace this one.",
+  ),
   OUTPUT_INVALID: entry(true, false, "Name a directory that is outside the input and that can be written."),
   OUTPUT_BUSY: entry(true, true, "Wait for the other run to end, or name another output directory."),
   OUTPUT_FAILED: entry(true, true, "Check the disk's free space and permissions."),
   SCRATCH_FAILED: entry(true, true, "Check the free space and permissions of the state directory."),
   // the system
   STATE_LOCKED: entry(true, true, "Wait for the other run to end, or use another --state directory."),
-  STATE_NEWER: entry(true, false, "Use the newer version of shoal that wrote this state, or another --state directory."),
+  JOURNAL_FAILED: entry(
+    true,
+    true,
+    "Check the free space and health of the disk, then run the same command: it continues.",
+  ),
+  JOURNAL_DAMAGED: entry(
+    true,
+    false,
+    "Run it with --fresh to start anew, or bring the file back from a copy.",
+  ),
+  STATE_NEWER: entry(
+    true,
+    false,
+    "Use the newer version of shoal that wrote this state, or another --state directory.",
+  ),
+  RUN_UNKNOWN: entry(true, false, "List the jobs that are known: shoal jobs."),
+  RUN_UNFINISHED: entry(true, false, "Ask `shoal why` what became of it; the same command continues it."),
   CANCELLED: entry(true, false, "Run it again."),
   CLOSED: entry(true, false, "Connect again."),
   INTERNAL: entry(false, false, "This is a bug in shoal; please report it with the text above."),
@@ -103,8 +155,12 @@ export class ShoalError extends Error {
 
 /** Whether `value` is a ShoalError of any copy of this package, optionally of one code. */
 export function isShoalError(value: unknown, code?: ErrorCode): value is ShoalError {
-  return typeof value === "object" && value !== null && (value as Record<symbol, unknown>)[brand] === true &&
-    (code === undefined || (value as ShoalError).code === code);
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    (value as Record<symbol, unknown>)[brand] === true &&
+    (code === undefined || (value as ShoalError).code === code)
+  );
 }
 
 /** An error as data: what travels between threads and processes, and into journals. */
@@ -127,19 +183,27 @@ const causesMax = 8;
 const textMax = 16_384;
 const ownMembers = new Set(["name", "message", "stack", "cause", "code", "hint", "details"]);
 
-const clip = (text: string): string => (text.length <= textMax ? text : `${text.slice(0, textMax)}… (${text.length} characters)`);
+const clip = (text: string): string =>
+  text.length <= textMax ? text : `${text.slice(0, textMax)}… (${text.length} characters)`;
 
 /** A value as a JSON value, or a short text for what JSON cannot carry. Depth and size are bounded. */
 function portable(value: unknown, depth = 0): unknown {
   switch (typeof value) {
-    case "string": return clip(value);
-    case "number": return Number.isFinite(value) && !Object.is(value, -0) ? value : String(Object.is(value, -0) ? "-0" : value);
-    case "boolean": return value;
-    case "object": break;
-    default: return value === undefined ? undefined : clip(String(value));
+    case "string":
+      return clip(value);
+    case "number":
+      return Number.isFinite(value) && !Object.is(value, -0)
+        ? value
+        : String(Object.is(value, -0) ? "-0" : value);
+    case "boolean":
+      return value;
+    case "object":
+      break;
+    default:
+      return value === undefined ? undefined : clip(String(value));
   }
   if (value === null) return null;
-  if (depth >= 4) return "…";
+  if (depth >= 6) return "…";
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
   if (Array.isArray(value)) return value.slice(0, 100).map((item) => portable(item, depth + 1) ?? null);
   if (value instanceof Error) return `${value.name}: ${clip(value.message)}`;
@@ -158,7 +222,9 @@ function portable(value: unknown, depth = 0): unknown {
 /** How a value that is no error prints when thrown: `throw "boom"` is a string, and says so. */
 function describeThrown(value: unknown): string {
   try {
-    return typeof value === "object" && value !== null ? JSON.stringify(portable(value)) : `${typeof value} ${String(value)}`;
+    return typeof value === "object" && value !== null
+      ? JSON.stringify(portable(value))
+      : `${typeof value} ${String(value)}`;
   } catch {
     return `an object that cannot be printed (${Object.prototype.toString.call(value)})`;
   }
@@ -168,7 +234,11 @@ function describeThrown(value: unknown): string {
 export function toErrorData(error: unknown, depth = 0): ErrorData {
   if (!(error instanceof Error) && !isShoalError(error)) {
     const thrown = describeThrown(error);
-    return { name: "NonError", message: `a value that is not an Error was thrown: ${clip(thrown)}`, thrown: clip(thrown) };
+    return {
+      name: "NonError",
+      message: `a value that is not an Error was thrown: ${clip(thrown)}`,
+      thrown: clip(thrown),
+    };
   }
   const source = error as Error & Record<string, unknown>;
   const read = <T>(get: () => T): T | undefined => {
@@ -181,7 +251,15 @@ export function toErrorData(error: unknown, depth = 0): ErrorData {
   const properties: Record<string, unknown> = {};
   for (const key of read(() => Object.keys(source)) ?? []) {
     const isOurs = isShoalError(error) && ownMembers.has(key);
-    if (isOurs || key === "name" || key === "message" || key === "stack" || key === "cause" || key === "__proto__") continue;
+    if (
+      isOurs ||
+      key === "name" ||
+      key === "message" ||
+      key === "stack" ||
+      key === "cause" ||
+      key === "__proto__"
+    )
+      continue;
     const value = read(() => portable(source[key]));
     if (value !== undefined) properties[key] = value;
   }
@@ -211,7 +289,12 @@ export function fromErrorData(data: ErrorData): Error {
     });
   } else {
     error = new Error(data.message, cause === undefined ? undefined : { cause });
-    Object.defineProperty(error, "name", { value: data.name, configurable: true, writable: true, enumerable: false });
+    Object.defineProperty(error, "name", {
+      value: data.name,
+      configurable: true,
+      writable: true,
+      enumerable: false,
+    });
     for (const [key, value] of Object.entries(data.properties ?? {})) {
       Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: true });
     }

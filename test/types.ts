@@ -67,13 +67,16 @@ sums.reduceByKey((a, b) => `${a}${b}`);
 // @ts-expect-error -- there is no such operator
 lines.mapp((line: string) => line);
 
-const sample = job({ input: "a", limit: 10, verbose: false, tags: ["x"] }, ({ input, limit, verbose, tags }) => {
-  exactly<typeof input, string>(true);
-  exactly<typeof limit, number>(true);
-  exactly<typeof verbose, boolean>(true);
-  exactly<typeof tags, readonly string[]>(true);
-  return read.lines(input).collect();
-});
+const sample = job(
+  { input: "a", limit: 10, verbose: false, tags: ["x"] },
+  ({ input, limit, verbose, tags }) => {
+    exactly<typeof input, string>(true);
+    exactly<typeof limit, number>(true);
+    exactly<typeof verbose, boolean>(true);
+    exactly<typeof tags, readonly string[]>(true);
+    return read.lines(input).collect();
+  },
+);
 
 export async function program(): Promise<void> {
   await using shoal = await connect();

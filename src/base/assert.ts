@@ -7,7 +7,8 @@ export class InvariantError extends Error {
   readonly story: readonly string[];
 
   constructor(invariant: string, message: string, story: readonly string[] = []) {
-    const tail = story.length === 0 ? "" : `\nThe story so far:\n${story.map((line) => `  ${line}`).join("\n")}`;
+    const tail =
+      story.length === 0 ? "" : `\nThe story so far:\n${story.map((line) => `  ${line}`).join("\n")}`;
     super(`${invariant} broken: ${message}${tail}`);
     this.invariant = invariant;
     this.story = story;

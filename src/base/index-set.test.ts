@@ -8,22 +8,25 @@ const nextFrom = (members: ReadonlySet<number>, from: number): number =>
 
 test("does what a plain Set does, and finds the next member", () => {
   const sizes = fc.constantFrom(1, 31, 32, 33, 1023, 1024, 1025, 40_000);
-  fc.assert(fc.property(sizes, fc.array(fc.tuple(fc.boolean(), fc.nat()), { maxLength: 60 }), (capacity, steps) => {
-    const set = new IndexSet(capacity);
-    const model = new Set<number>();
-    for (const [isAdd, any] of steps) {
-      const index = any % capacity;
-      expect(isAdd ? set.add(index) : set.delete(index)).toBe(isAdd ? !model.has(index) : model.has(index));
-      if (isAdd) model.add(index);
-      else model.delete(index);
-      expect(set.size).toBe(model.size);
-      expect(set.has(index)).toBe(model.has(index));
-      for (const from of [0, index, index + 1, capacity - 1]) {
-        const next = nextFrom(model, from);
-        expect(set.nextFrom(from)).toBe(next === Infinity ? -1 : next);
+  fc.assert(
+    fc.property(sizes, fc.array(fc.tuple(fc.boolean(), fc.nat()), { maxLength: 60 }), (capacity, steps) => {
+      const set = new IndexSet(capacity);
+      const model = new Set<number>();
+      for (const [isAdd, any] of steps) {
+        const index = any % capacity;
+        expect(isAdd ? set.add(index) : set.delete(index)).toBe(isAdd ? !model.has(index) : model.has(index));
+        if (isAdd) model.add(index);
+        else model.delete(index);
+        expect(set.size).toBe(model.size);
+        expect(set.has(index)).toBe(model.has(index));
+        for (const from of [0, index, index + 1, capacity - 1]) {
+          const next = nextFrom(model, from);
+          expect(set.nextFrom(from)).toBe(next === Infinity ? -1 : next);
+        }
       }
-    }
-  }), { numRuns: 300 });
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test("empties in order", () => {

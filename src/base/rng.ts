@@ -21,7 +21,7 @@ export function nextU32(state: Rng): number {
   state.counter = (state.counter + 1) | 0;
   state.a = state.b ^ (state.b >>> 9);
   state.b = (state.c + (state.c << 3)) | 0;
-  state.c = ((state.c << 21) | (state.c >>> 11)) + t | 0;
+  state.c = (((state.c << 21) | (state.c >>> 11)) + t) | 0;
   return t >>> 0;
 }
 

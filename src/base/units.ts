@@ -1,6 +1,13 @@
 // Quantities as people write and read them: sizes, durations, counts.
 
-const factors: Readonly<Record<string, number>> = { "": 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+const factors: Readonly<Record<string, number>> = {
+  "": 1,
+  b: 1,
+  k: 2 ** 10,
+  m: 2 ** 20,
+  g: 2 ** 30,
+  t: 2 ** 40,
+};
 
 /** Bytes of "256m", "2g", "1.5 GiB", "4096"; units are powers of 1024, any case. Null if `text` is no size. */
 export function parseBytes(text: string): number | null {

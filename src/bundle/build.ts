@@ -59,8 +59,11 @@ export async function buildProgram(entry: string, runtimeExports: readonly strin
 /** Packages that dependencies ask for and that are not installed. */
 function missingInDependencies(error: unknown): Set<string> {
   const errors = (error as Partial<BuildFailure>).errors ?? [];
-  return new Set(errors.flatMap(({ text, location }) =>
-    (location !== null && isInNodeModules(`/${location.file}`) ? unresolvedIn(text) ?? [] : [])));
+  return new Set(
+    errors.flatMap(({ text, location }) =>
+      location !== null && isInNodeModules(`/${location.file}`) ? (unresolvedIn(text) ?? []) : [],
+    ),
+  );
 }
 
 /** Left to run time, as in node: a dependency's `require("driver")`, reached only where that is installed. */
@@ -74,26 +77,27 @@ const optionalPlugin = (optional: ReadonlySet<string>): Plugin => ({
   },
 });
 
-const buildOptions = (entry: string, base: string) => ({
-  entryPoints: [entry],
-  absWorkingDir: base,
-  // Nothing is written there: it only makes the map's sources relative to the base.
-  outfile: path.join(base, "bundle.mjs"),
-  write: false,
-  metafile: true,
-  logLevel: "silent",
-  bundle: true,
-  format: "esm",
-  platform: "node",
-  target: "node20",
-  packages: "bundle",
-  splitting: false,
-  charset: "utf8",
-  sourcemap: "external",
-  sourcesContent: true,
-  define: metaDefines,
-  banner: { js: bannerMark },
-} as const satisfies BuildOptions);
+const buildOptions = (entry: string, base: string) =>
+  ({
+    entryPoints: [entry],
+    absWorkingDir: base,
+    // Nothing is written there: it only makes the map's sources relative to the base.
+    outfile: path.join(base, "bundle.mjs"),
+    write: false,
+    metafile: true,
+    logLevel: "silent",
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    packages: "bundle",
+    splitting: false,
+    charset: "utf8",
+    sourcemap: "external",
+    sourcesContent: true,
+    define: metaDefines,
+    banner: { js: bannerMark },
+  }) as const satisfies BuildOptions;
 
 async function loadEsbuild(): Promise<typeof import("esbuild")> {
   try {
@@ -123,10 +127,15 @@ interface SourceMap {
  */
 function rebaseMap(text: string, base: string): string {
   const { sources, sourcesContent, names, mappings } = JSON.parse(text) as SourceMap;
-  return mapStart(directoryUrl(base)) + JSON.stringify({
-    sources: sources.map((source) => (source === runtimeModule ? source : toRelativeUrl(source))),
-    sourcesContent: sourcesContent.map((content, i) => (isInNodeModules(`/${sources[i]}`) ? null : content)),
-    names,
-    mappings,
-  }).slice(1);
+  return (
+    mapStart(directoryUrl(base)) +
+    JSON.stringify({
+      sources: sources.map((source) => (source === runtimeModule ? source : toRelativeUrl(source))),
+      sourcesContent: sourcesContent.map((content, i) =>
+        isInNodeModules(`/${sources[i]}`) ? null : content,
+      ),
+      names,
+      mappings,
+    }).slice(1)
+  );
 }

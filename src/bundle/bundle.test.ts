@@ -18,7 +18,10 @@ beforeAll(async () => {
   // Slots run compiled code; node 20 cannot import load.ts itself.
   await build({
     entryPoints: [path.resolve(import.meta.dirname, "../executor/load.ts")],
-    outfile: loader, bundle: true, format: "esm", platform: "node",
+    outfile: loader,
+    bundle: true,
+    format: "esm",
+    platform: "node",
   });
 });
 afterAll(() => fs.rmSync(root, { recursive: true, force: true }));
@@ -58,7 +61,10 @@ async function run(file: string): Promise<unknown> {
 }
 
 const failure = async (promise: Promise<unknown>): Promise<ShoalError> => {
-  const error = await promise.then(() => null, (reason: unknown) => reason);
+  const error = await promise.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
   if (!isShoalError(error)) throw new Error(`expected a ShoalError, got ${String(error)}`);
   return error;
 };
@@ -111,18 +117,20 @@ test("a file: URL with a space and a # in it", async () => {
 });
 
 test("decorators as the project's tsconfig has them, and its paths through extends", async () => {
-  expect(await values({
-    "tsconfig.json": `{ // comment
+  expect(
+    await values({
+      "tsconfig.json": `{ // comment
       "extends": "./base.json", "compilerOptions": { "experimentalDecorators": true } }`,
-    "base.json": `{ "compilerOptions": { "paths": { "@lib/*": ["./lib/*"] } } }`,
-    "lib/a.ts": `export const a = "by paths";`,
-    "job.ts": `
+      "base.json": `{ "compilerOptions": { "paths": { "@lib/*": ["./lib/*"] } } }`,
+      "lib/a.ts": `export const a = "by paths";`,
+      "job.ts": `
       import { a } from "@lib/a";
       const seen: string[] = [];
       const note = (target: object, key: string): void => { seen.push(key); };
       class A { @note method(): void {} }
       export default [a, ...seen, typeof A];`,
-  })).toEqual(["by paths", "method", "function"]);
+    }),
+  ).toEqual(["by paths", "method", "function"]);
 });
 
 test("CommonJS dependencies: require, also of names known at run time; __filename, __dirname", async () => {
@@ -140,8 +148,13 @@ test("CommonJS dependencies: require, also of names known at run time; __filenam
     "node_modules/dep/lib/part.js": `module.exports = { name: "part " };`,
   });
   const main = path.join(directory, "node_modules/dep/lib/main.js");
-  expect(await run((await make(directory)).file))
-    .toEqual(["part function", [main, path.dirname(main)], "b", "own", "the program's own"]);
+  expect(await run((await make(directory)).file)).toEqual([
+    "part function",
+    [main, path.dirname(main)],
+    "b",
+    "own",
+    "the program's own",
+  ]);
 });
 
 test("what a dependency requires only where it is installed is left to run time", async () => {
@@ -172,8 +185,12 @@ test("import.meta keeps meaning the source file, and moves no line or column", a
   expect(await run((await make(directory)).file)).toEqual([
     pathToFileURL(job).href,
     [
-      pathToFileURL(here).href, path.dirname(here), here,
-      url("lib/y"), "node:fs", url("node_modules/dep/index.js"),
+      pathToFileURL(here).href,
+      path.dirname(here),
+      here,
+      url("lib/y"),
+      "node:fs",
+      url("node_modules/dep/index.js"),
     ],
     "import.meta.url",
     path.join(directory, "x"),
@@ -188,25 +205,32 @@ test("import.meta of a dependency with a source map of its own means the file th
     "job.ts": `import { url } from "dep"; export default url;`,
     "node_modules/dep/package.json": `{ "type": "module", "exports": "./dist/a.js" }`,
     "node_modules/dep/dist/a.js": `${text}\n//# sourceMappingURL=a.js.map`,
-    "node_modules/dep/dist/a.js.map":
-      JSON.stringify({ version: 3, sources, sourcesContent: [text], names: [], mappings: "AAAA" }),
+    "node_modules/dep/dist/a.js.map": JSON.stringify({
+      version: 3,
+      sources,
+      sourcesContent: [text],
+      names: [],
+      mappings: "AAAA",
+    }),
   });
   const dep = path.join(directory, "node_modules/dep/dist/a.js");
   expect(await run((await make(directory)).file)).toBe(pathToFileURL(dep).href);
 });
 
-test("\"shoal\" is the one that runs the program", async () => {
-  expect(await values({
-    "job.ts": `
+test('"shoal" is the one that runs the program', async () => {
+  expect(
+    await values({
+      "job.ts": `
       import shoal, { job, read } from "shoal";
       import * as all from "shoal";
       import { mapReduce as other } from "shoal/more";
       import type { Job } from "shoal";
       export default [shoal.read, read, all.mapReduce, other, typeof job, Object.keys(all).sort().join()];`,
-  })).toEqual(["read", "read", "mapReduce", "mapReduce", "function", "default,job,mapReduce,read"]);
+    }),
+  ).toEqual(["read", "read", "mapReduce", "mapReduce", "function", "default,job,mapReduce,read"]);
 });
 
-test("a bundle that imports \"shoal\" says what is missing when nothing runs it", async () => {
+test('a bundle that imports "shoal" says what is missing when nothing runs it', async () => {
   const made = await make(project({ "job.ts": `import { job } from "shoal"; export default job;` }));
   const loading = import(/* @vite-ignore */ pathToFileURL(made.file).href);
   await expect(loading).rejects.toThrow("was not started by it: use `shoal run`");
@@ -255,7 +279,7 @@ test("the same program has the same hash wherever it is", async () => {
   const shared = path.join(root, "shared");
   for (const directory of [one, two, one]) {
     const made = await make(directory, "src/job.ts", shared);
-    expect((await run(made.file) as unknown[])[0]).toBe(url(directory));
+    expect(((await run(made.file)) as unknown[])[0]).toBe(url(directory));
   }
 });
 
@@ -267,7 +291,7 @@ test("a missing program suggests the near one", async () => {
   expect((await failure(make(directory, "wordcount.js"))).message).toContain("did you mean wordcount.ts?");
   expect((await failure(make(directory, "no/job.ts"))).message).toContain("its directory does not exist");
   expect((await failure(make(directory, "."))).hint).toContain(path.join(directory, "wordcount.ts"));
-  expect((await failure(make(directory, "notes.txt")))).toMatchObject({ code: "NOT_A_JOB" });
+  expect(await failure(make(directory, "notes.txt"))).toMatchObject({ code: "NOT_A_JOB" });
   const relative = await failure(bundle("job.ts", { stateDir: root, runtimeExports }));
   expect(relative.message).toContain(`it is "job.ts"`);
 });
@@ -277,12 +301,14 @@ test("a syntax error shows its place and line", async () => {
   const directory = project({ "job.ts": `import "./lib.ts";`, "lib.ts": lib });
   const error = await failure(make(directory));
   expect(error.code).toBe("BUNDLE_FAILED");
-  expect(error.message).toBe([
-    `the program cannot be bundled: 1 error`,
-    `  ${path.join(directory, "lib.ts")}:2:16: Expected ";" but found "oops"`,
-    `    2 | \tconst é = "é" oops;`,
-    `      | \t              ^`,
-  ].join("\n"));
+  expect(error.message).toBe(
+    [
+      `the program cannot be bundled: 1 error`,
+      `  ${path.join(directory, "lib.ts")}:2:16: Expected ";" but found "oops"`,
+      `    2 | \tconst é = "é" oops;`,
+      `      | \t              ^`,
+    ].join("\n"),
+  );
   const file = path.join(directory, "lib.ts");
   expect(error.details["errors"]).toMatchObject([{ file, line: 2, column: 16 }]);
 });
@@ -298,8 +324,9 @@ test("imports that lead nowhere: packages to install, near files, near exports o
   expect(error.message).toContain(`job.ts:2:8: cannot find "./wrods.ts"; did you mean "./words.ts"?`);
   expect(error.message).toContain(`cannot find "~/x": is it in the paths of tsconfig.json?`);
   const other = project({ "job.ts": `import { jobb } from "shoal"; jobb;` });
-  expect((await failure(make(other))).message)
-    .toContain(`job.ts:1:10: "shoal" has no export named "jobb"; did you mean "job"?`);
+  expect((await failure(make(other))).message).toContain(
+    `job.ts:1:10: "shoal" has no export named "jobb"; did you mean "job"?`,
+  );
 });
 
 test("many errors are listed up to five, long lines cut", async () => {

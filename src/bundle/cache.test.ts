@@ -30,7 +30,7 @@ const write = (file: string, text: string): void => {
 const make = (runtimeExports: readonly string[] = ["job"]): Promise<Bundle> =>
   bundle(at("job.ts"), { stateDir: at(".shoal"), runtimeExports });
 const exported = async (file: string): Promise<unknown> =>
-  (await import(/* @vite-ignore */ pathToFileURL(file).href) as { default: unknown }).default;
+  ((await import(/* @vite-ignore */ pathToFileURL(file).href)) as { default: unknown }).default;
 const indexFile = (): string => at(`.shoal/bundles/index/${sha256(at("job.ts"))}.json`);
 
 test("the pinned version of esbuild is the one installed", () => {
@@ -110,8 +110,11 @@ test.each<[string, () => void]>([
   write("node_modules/dep/package.json", `{ "main": "index.js" }`);
   write("node_modules/dep/index.js", `module.exports = "dep";`);
   write("node_modules/dep/other.js", `module.exports = "other";`);
-  write("job.ts", `import { a } from "./lib/a.js"; import "./lib/unused.json"; import { x } from "#x";
-    export default [a, x];`);
+  write(
+    "job.ts",
+    `import { a } from "./lib/a.js"; import "./lib/unused.json"; import { x } from "#x";
+    export default [a, x];`,
+  );
   await make();
   expect((await make()).isCached).toBe(true);
   change();
@@ -165,13 +168,18 @@ test("the map keeps the program's own texts, and leaves those of dependencies in
   write("job.ts", `import dep from "dep"; export default dep;`);
   write("node_modules/dep/index.js", `module.exports = 1;`);
   const { map } = await make();
-  const { sourceRoot, sources, sourcesContent } = JSON.parse(fs.readFileSync(map, "utf8")) as
-    { sourceRoot: string; sources: string[]; sourcesContent: (string | null)[] };
+  const { sourceRoot, sources, sourcesContent } = JSON.parse(fs.readFileSync(map, "utf8")) as {
+    sourceRoot: string;
+    sources: string[];
+    sourcesContent: (string | null)[];
+  };
   const texts = sources.map((source, i) => [sourceRoot + source, sourcesContent[i]]);
-  expect(texts).toEqual(expect.arrayContaining([
-    [pathToFileURL(at("job.ts")).href, fs.readFileSync(at("job.ts"), "utf8")],
-    [pathToFileURL(at("node_modules/dep/index.js")).href, null],
-  ]));
+  expect(texts).toEqual(
+    expect.arrayContaining([
+      [pathToFileURL(at("job.ts")).href, fs.readFileSync(at("job.ts"), "utf8")],
+      [pathToFileURL(at("node_modules/dep/index.js")).href, null],
+    ]),
+  );
 });
 
 test("a bundle whose inputs moved while it was made is not found again", () => {
@@ -195,9 +203,15 @@ test("processes that bundle the same program at the same time agree", async () =
   const compiled = path.join(root, "compiled");
   const esbuild = createRequire(import.meta.url).resolve("esbuild");
   await build({
-    entryPoints: [path.resolve(import.meta.dirname, "bundle.ts")], bundle: true, splitting: true,
-    outdir: compiled, outExtension: { ".js": ".mjs" }, format: "esm", platform: "node",
-    alias: { esbuild }, external: [esbuild],
+    entryPoints: [path.resolve(import.meta.dirname, "bundle.ts")],
+    bundle: true,
+    splitting: true,
+    outdir: compiled,
+    outExtension: { ".js": ".mjs" },
+    format: "esm",
+    platform: "node",
+    alias: { esbuild },
+    external: [esbuild],
   });
   const script = `
     const { bundle } = await import(${JSON.stringify(pathToFileURL(path.join(compiled, "bundle.mjs")).href)});
@@ -205,10 +219,12 @@ test("processes that bundle the same program at the same time agree", async () =
     for (let i = 0; i < 5; i++) made.push(await bundle(${JSON.stringify(at("job.ts"))},
       { stateDir: ${JSON.stringify(at(".shoal"))}, runtimeExports: [] }));
     console.log(JSON.stringify(made));`;
-  const outputs = await Promise.all([0, 1, 2].map(async () => {
-    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script]);
-    return JSON.parse(stdout) as Bundle[];
-  }));
+  const outputs = await Promise.all(
+    [0, 1, 2].map(async () => {
+      const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script]);
+      return JSON.parse(stdout) as Bundle[];
+    }),
+  );
   expect(new Set(outputs.flat().map(({ hash }) => hash)).size).toBe(1);
   const names = fs.readdirSync(at(".shoal/bundles"));
   expect(names).toHaveLength(3);

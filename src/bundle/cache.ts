@@ -71,7 +71,11 @@ export class BundleCache {
    * Writes the bundle. `inputs: null` if they were changing while it was made: then it is not found again.
    */
   store(
-    entry: string, names: readonly string[], code: string, map: string, inputs: readonly InputMark[] | null,
+    entry: string,
+    names: readonly string[],
+    code: string,
+    map: string,
+    inputs: readonly InputMark[] | null,
   ): StoredBundle {
     const mapFile = `${sha256(code).slice(0, 32)}.map`;
     const text = `${code}${mapLine(mapFile)}`;
@@ -88,8 +92,13 @@ export class BundleCache {
         fs.rmSync(indexFile, { force: true });
       } else {
         const index: Index = {
-          format: indexFormat, esbuild: esbuildVersion, entry, runtimeExports: namesHash(names),
-          hash, map: mapFile, inputs: [...inputs, markInput(stored.map)],
+          format: indexFormat,
+          esbuild: esbuildVersion,
+          entry,
+          runtimeExports: namesHash(names),
+          hash,
+          map: mapFile,
+          inputs: [...inputs, markInput(stored.map)],
         };
         writeWhole(indexFile, JSON.stringify(index));
       }
@@ -166,5 +175,5 @@ function baseOf(map: string): string | null {
     return null; // Without a map the bundle still runs; import.meta then means the bundle's own file.
   }
   const match = /^\{"version":3,"sourceRoot":("[^"\\]*")/.exec(head.toString("utf8"))?.[1];
-  return match === undefined ? null : JSON.parse(match) as string;
+  return match === undefined ? null : (JSON.parse(match) as string);
 }

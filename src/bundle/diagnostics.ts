@@ -73,7 +73,9 @@ function diagnose(message: Message, context: DiagnosticContext): Diagnostic {
 const packagePattern = /^(@[a-z0-9][\w.-]*\/)?[a-z0-9][\w.-]*$/i;
 
 function describeUnresolved(
-  specifier: string, location: Location | null, base: string,
+  specifier: string,
+  location: Location | null,
+  base: string,
 ): { text: string; missingPackage: string | null } {
   const text = `cannot find "${specifier}"`;
   if (/^\.{0,2}\//.test(specifier)) {

@@ -43,7 +43,10 @@ function statOrNull(file: string): fs.Stats | null {
 
 function programsIn(directory: string): string[] {
   try {
-    const names = fs.readdirSync(directory).filter((name) => !name.endsWith(".d.ts")).sort();
+    const names = fs
+      .readdirSync(directory)
+      .filter((name) => !name.endsWith(".d.ts"))
+      .sort();
     return names.filter((name) => extensions.includes(path.extname(name).toLowerCase()));
   } catch {
     return []; // The directory is missing or unreadable too: there is nothing to suggest.

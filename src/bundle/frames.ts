@@ -16,14 +16,27 @@ export interface Frame {
   readonly column: number;
 }
 
-/** shoal itself: `dist/`, and `src/`, which is where dist's own source maps lead. */
-const packageRoot = dirname(createRequire(import.meta.url).resolve("shoal/package.json"));
-const ownRoots = ["dist", "src"].map((folder) => join(packageRoot, folder) + sep);
+/**
+ * shoal itself: `dist/`, and `src/`, which is where dist's own source maps lead. Where shoal is part of another bundle
+ * there is no such package to be found, and no frame of its own to be told apart.
+ */
+const ownRoots = ["dist", "src"].flatMap((folder) => {
+  const root = packageRoot();
+  return root === null ? [] : [join(root, folder) + sep];
+});
 /**
  * What bundling adds and no source map explains: the bundle's own text, and the module that stands for
  * "shoal".
  */
 const bundlePattern = /[\\/]bundles[\\/][0-9a-f]{64}\.mjs$|shoal-(?:runtime|native)(?::|%3A)/;
+
+function packageRoot(): string | null {
+  try {
+    return dirname(createRequire(import.meta.url).resolve("shoal/package.json"));
+  } catch {
+    return null;
+  }
+}
 
 function toPath(location: string): string {
   if (!location.startsWith("file:")) return location;
@@ -78,8 +91,11 @@ export function firstUserFrame(stack: string): Frame | null {
 
 /** The stack as users should see it: its message and the user's frames, with the others left out. */
 export function userStack(stack: string): string {
-  return stack.split("\n").filter((line) => {
-    const frame = parseFrame(line);
-    return frame === null ? !/^\s*at .*\(?(?:<anonymous>|native)\)?$/.test(line) : isUsers(frame);
-  }).join("\n");
+  return stack
+    .split("\n")
+    .filter((line) => {
+      const frame = parseFrame(line);
+      return frame === null ? !/^\s*at .*\(?(?:<anonymous>|native)\)?$/.test(line) : isUsers(frame);
+    })
+    .join("\n");
 }

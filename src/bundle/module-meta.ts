@@ -87,15 +87,16 @@ function number(code: string, modules: ReadonlySet<string>, used: Map<string, st
   return lines.join("\n");
 }
 
-const metaPrelude = (used: ReadonlyMap<string, string>): string => [
-  `import { fileURLToPath as __shoal_toPath, pathToFileURL as __shoal_toUrl } from "node:url";`,
-  `import { dirname as __shoal_dirname } from "node:path";`,
-  `import { isBuiltin as __shoal_isBuiltin } from "node:module";`,
-  `function __shoal_module(path) {`,
-  `const url = new URL(path, __shoal_base).href, filename = __shoal_toPath(url);`,
-  `return { url, filename, dirname: __shoal_dirname(filename), resolve(specifier) {`,
-  `if (__shoal_isBuiltin(specifier)) return specifier.startsWith("node:") ? specifier : "node:" + specifier;`,
-  `if (/^(\\.{0,2}\\/|[a-z][a-z0-9+.-]*:)/i.test(specifier)) return new URL(specifier, url).href;`,
-  `return __shoal_toUrl(__shoal_createRequire(url).resolve(specifier)).href; } }; }`,
-  ...[...used].map(([module, name]) => `const ${name} = __shoal_module("./${toRelativeUrl(module)}");`),
-].join(" ");
+const metaPrelude = (used: ReadonlyMap<string, string>): string =>
+  [
+    `import { fileURLToPath as __shoal_toPath, pathToFileURL as __shoal_toUrl } from "node:url";`,
+    `import { dirname as __shoal_dirname } from "node:path";`,
+    `import { isBuiltin as __shoal_isBuiltin } from "node:module";`,
+    `function __shoal_module(path) {`,
+    `const url = new URL(path, __shoal_base).href, filename = __shoal_toPath(url);`,
+    `return { url, filename, dirname: __shoal_dirname(filename), resolve(specifier) {`,
+    `if (__shoal_isBuiltin(specifier)) return specifier.startsWith("node:") ? specifier : "node:" + specifier;`,
+    `if (/^(\\.{0,2}\\/|[a-z][a-z0-9+.-]*:)/i.test(specifier)) return new URL(specifier, url).href;`,
+    `return __shoal_toUrl(__shoal_createRequire(url).resolve(specifier)).href; } }; }`,
+    ...[...used].map(([module, name]) => `const ${name} = __shoal_module("./${toRelativeUrl(module)}");`),
+  ].join(" ");

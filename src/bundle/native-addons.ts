@@ -17,8 +17,16 @@ const namespace = "shoal-native";
 
 /** Packages that find, build or fetch an addon for the package that depends on them. */
 const addonLoaders = new Set([
-  "bindings", "nan", "node-addon-api", "node-gyp-build", "node-gyp-build-optional-packages", "node-pre-gyp",
-  "@mapbox/node-pre-gyp", "pkg-prebuilds", "prebuild-install", "cmake-js",
+  "bindings",
+  "nan",
+  "node-addon-api",
+  "node-gyp-build",
+  "node-gyp-build-optional-packages",
+  "node-pre-gyp",
+  "@mapbox/node-pre-gyp",
+  "pkg-prebuilds",
+  "prebuild-install",
+  "cmake-js",
 ]);
 
 /** Packages of one platform's binary, as napi-rs, sharp and others name them. */
@@ -47,7 +55,10 @@ const isObject = (value: unknown): value is object => typeof value === "object" 
 
 /** "@scope/name/file" → "@scope/name". */
 export const packageName = (specifier: string): string =>
-  specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+  specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/");
 
 interface AddonPackage {
   readonly manifest: string;

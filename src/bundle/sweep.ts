@@ -49,10 +49,13 @@ interface Found {
 
 function filesOf(directory: string, pattern: RegExp): Found[] {
   const now = Date.now();
-  return fs.readdirSync(directory).filter((name) => pattern.test(name)).map((name) => {
-    const file = path.join(directory, name);
-    return { name, file, ageMs: now - (fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? now) };
-  });
+  return fs
+    .readdirSync(directory)
+    .filter((name) => pattern.test(name))
+    .map((name) => {
+      const file = path.join(directory, name);
+      return { name, file, ageMs: now - (fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? now) };
+    });
 }
 
 function hashIn(index: string): string {

@@ -20,8 +20,15 @@ export const exitCodes = {
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 const usage: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "BAD_OPTION", "BAD_PARAMETER", "JOB_NOT_FOUND", "NOT_A_JOB", "BUNDLE_FAILED", "PLAN_INVALID",
+  "BAD_OPTION",
+  "BAD_PARAMETER",
+  "JOB_NOT_FOUND",
+  "NOT_A_JOB",
+  "BUNDLE_FAILED",
+  "PLAN_INVALID",
   "PLAN_DIFFERS",
+  "RUN_UNKNOWN",
+  "RUN_UNFINISHED",
 ]);
 
 /** The exit code of a run that ended with `error`. */

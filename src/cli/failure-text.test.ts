@@ -21,7 +21,8 @@ describe("failureLines", () => {
   it("tells message, the user's frames, causes with their properties, what was kept and what to do", () => {
     const message = "TypeError: boom at lib.ts:7:11, while processing line 1032 of books/a.txt";
     const error = new ShoalError("USER_ERROR", message, {
-      cause: boom(), details: { kept: "the old output", record: { file: "books/a.txt", unit: "line", at: 1032 } },
+      cause: boom(),
+      details: { kept: "the old output", record: { file: "books/a.txt", unit: "line", at: 1032 } },
     });
     const expected = [
       `error USER_ERROR: ${message}`,
@@ -38,7 +39,10 @@ describe("failureLines", () => {
 
   it("names the places that the message does not", () => {
     const error = new ShoalError("USER_ERROR", "boom", {
-      details: { program: { file: "lib.ts", line: 7, column: 11 }, record: { file: "a\n.txt", unit: "line", at: 3 } },
+      details: {
+        program: { file: "lib.ts", line: 7, column: 11 },
+        record: { file: "a\n.txt", unit: "line", at: 3 },
+      },
     });
     expect(failureLines(error).slice(1, 3)).toEqual(["  at lib.ts:7:11", "  at line 3 of a\\n.txt"]);
   });
@@ -60,7 +64,10 @@ describe("failureLines", () => {
   it("is bounded and harmless, however long, deep or hostile the error is", () => {
     let deep: Error = new Error("the root");
     for (let i = 0; i < 100; i++) deep = new Error(`level ${i} \u001b[2J`, { cause: deep });
-    const error = new ShoalError("USER_ERROR", `${"long ".repeat(10_000)}${"line\n".repeat(1000)}`, { cause: deep, hint: "a\u0007b" });
+    const error = new ShoalError("USER_ERROR", `${"long ".repeat(10_000)}${"line\n".repeat(1000)}`, {
+      cause: deep,
+      hint: "a\u0007b",
+    });
     const lines = failureLines(error);
     expect(lines.length).toBeLessThan(120);
     expect(lines.join("\n").length).toBeLessThan(20_000);
@@ -83,9 +90,22 @@ describe("failureLines", () => {
 
 describe("exitCodeOf", () => {
   it.each([
-    ["BAD_OPTION", 2], ["BAD_PARAMETER", 2], ["JOB_NOT_FOUND", 2], ["NOT_A_JOB", 2], ["BUNDLE_FAILED", 2], ["PLAN_INVALID", 2],
-    ["INPUT_NOT_FOUND", 3], ["INPUT_CORRUPT", 3], ["RECORD_TOO_LARGE", 3], ["OUTPUT_NOT_EMPTY", 4], ["OUTPUT_FAILED", 4],
-    ["USER_ERROR", 1], ["POISON_TASK", 1], ["STATE_LOCKED", 1], ["CANCELLED", 130], ["INTERNAL", 70],
+    ["BAD_OPTION", 2],
+    ["BAD_PARAMETER", 2],
+    ["JOB_NOT_FOUND", 2],
+    ["NOT_A_JOB", 2],
+    ["BUNDLE_FAILED", 2],
+    ["PLAN_INVALID", 2],
+    ["INPUT_NOT_FOUND", 3],
+    ["INPUT_CORRUPT", 3],
+    ["RECORD_TOO_LARGE", 3],
+    ["OUTPUT_NOT_EMPTY", 4],
+    ["OUTPUT_FAILED", 4],
+    ["USER_ERROR", 1],
+    ["POISON_TASK", 1],
+    ["STATE_LOCKED", 1],
+    ["CANCELLED", 130],
+    ["INTERNAL", 70],
   ] as const)("%s is %i", (code, expected) => expect(exitCodeOf(new ShoalError(code, ""))).toBe(expected));
 
   it("sees through what was tried in vain to input and output, and nothing else", () => {

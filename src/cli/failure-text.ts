@@ -3,6 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { isShoalError, toErrorData } from "../errors.ts";
 import type { ErrorData } from "../errors.ts";
+import { evidenceLines } from "./certificate-text.ts";
 import { noPaint } from "./paint.ts";
 import type { Paint } from "./paint.ts";
 import { clip, escapeLine, escapeText } from "./printable.ts";
@@ -31,11 +32,15 @@ export function failureLines(error: unknown, options: FailureOptions = {}): stri
   const lines = [`${paint.red(paint.bold(`${title}:`))} ${name}${first}`, ...more.map(indent)];
   lines.push(...placeLines(data).map((line) => paint.dim(indent(line))));
   if (debug || !isOurs) lines.push(...frameLines(data, debug).map((line) => paint.dim(indent(line))));
+  lines.push(...evidenceLines(data, false).map((line) => paint.dim(indent(line))));
   lines.push(...causeLines(data, debug, paint));
   const kept = data.details?.["kept"];
   if (typeof kept === "string") lines.push(`${paint.bold("kept:")} ${escapeLine(clip(kept, messageMax))}`);
-  const hint = isOurs ? data.hint : debug ? undefined
-    : "This is a bug in shoal; please report it with the output of the same command under SHOAL_DEBUG=1.";
+  const hint = isOurs
+    ? data.hint
+    : debug
+      ? undefined
+      : "This is a bug in shoal; please report it with the output of the same command under SHOAL_DEBUG=1.";
   if (hint !== undefined && hint !== "") lines.push(`${paint.cyan("hint:")} ${escapeText(hint)}`);
   return lines;
 }
@@ -43,6 +48,7 @@ export function failureLines(error: unknown, options: FailureOptions = {}): stri
 function causeLines(data: ErrorData, debug: boolean, paint: Paint): string[] {
   const lines: string[] = [];
   let above = data.message;
+  const isCertified = Array.isArray(data.details?.["certificates"]); // the cause's is among them
   let cause = data.cause;
   for (let depth = 1; cause !== undefined; depth++, cause = cause.cause) {
     const pad = "  ".repeat(depth);
@@ -51,7 +57,8 @@ function causeLines(data: ErrorData, debug: boolean, paint: Paint): string[] {
       break;
     }
     const name = cause.code === undefined ? cause.name : `error ${cause.code}`;
-    const isTold = above.includes(`${cause.name}: ${cause.message}`) ||
+    const isTold =
+      above.includes(`${cause.name}: ${cause.message}`) ||
       (cause.message.length >= toldMin && above.includes(cause.message));
     const [first = "", ...more] = messageLines(cause.message);
     // What the message above has said already is not said again; its frames and properties are news.
@@ -61,7 +68,7 @@ function causeLines(data: ErrorData, debug: boolean, paint: Paint): string[] {
     }
     const properties = propertyText(cause);
     if (properties !== null) lines.push(`${pad}  ${properties}`);
-    const places = [...placeLines(cause), ...frameLines(cause, debug)];
+    const places = [...placeLines(cause), ...frameLines(cause, debug), ...evidenceLines(cause, isCertified)];
     lines.push(...places.map((line) => paint.dim(`${pad}  ${line}`)));
     above = cause.message;
   }
@@ -101,7 +108,8 @@ function propertyText({ properties }: ErrorData): string | null {
 
 /** Where shoal's own code lies: as it runs, and as source maps name it. The package is two levels above both. */
 const ownDirectories = ["dist", "src"].map((name) =>
-  fileURLToPath(new URL(`../../${name}/`, import.meta.url)));
+  fileURLToPath(new URL(`../../${name}/`, import.meta.url)),
+);
 
 function frameLines({ stack, code }: ErrorData, debug: boolean): string[] {
   const lines = (stack ?? "").split("\n").map((line) => line.trim());
@@ -109,18 +117,20 @@ function frameLines({ stack, code }: ErrorData, debug: boolean): string[] {
   if (debug) return frames.map(escapeLine);
   if (code !== undefined) return [];
   const isOurs = (frame: string): boolean => ownDirectories.some((directory) => frame.includes(directory));
-  const theirs = frames.map(pathOf).filter((frame) =>
-    !frame.includes("node:") && !frame.includes("<anonymous>") && !isOurs(frame));
+  const theirs = frames
+    .map(pathOf)
+    .filter((frame) => !frame.includes("node:") && !frame.includes("<anonymous>") && !isOurs(frame));
   const more = theirs.length > framesMax ? [`… ${theirs.length - framesMax} more frames`] : [];
   return [...theirs.slice(0, framesMax), ...more].map((frame) => escapeLine(clip(frame, 300)));
 }
 
 /** "at f (file:///a%20b.ts:1:2)" → "at f (/a b.ts:1:2)". */
-const pathOf = (frame: string): string => frame.replace(/file:\/\/[^\s)]+/, (url) => {
-  const place = /:\d+:\d+$/.exec(url)?.[0] ?? "";
-  try {
-    return fileURLToPath(url.slice(0, url.length - place.length)) + place;
-  } catch {
-    return url;
-  }
-});
+const pathOf = (frame: string): string =>
+  frame.replace(/file:\/\/[^\s)]+/, (url) => {
+    const place = /:\d+:\d+$/.exec(url)?.[0] ?? "";
+    try {
+      return fileURLToPath(url.slice(0, url.length - place.length)) + place;
+    } catch {
+      return url;
+    }
+  });

@@ -9,10 +9,12 @@ import { shoal } from "./shoal.ts";
 process.stderr.on("error", () => {});
 process.on("uncaughtException", (error) => {
   process.exitCode = exitCodes.internal;
-  void import("./failure-text.ts").then(({ failureLines }) => {
-    const lines = failureLines(error, { debug: process.env["SHOAL_DEBUG"] === "1" });
-    process.stderr.write(`${lines.join("\n")}\n`);
-  }).finally(() => process.exit(exitCodes.internal));
+  void import("./failure-text.ts")
+    .then(({ failureLines }) => {
+      const lines = failureLines(error, { debug: process.env["SHOAL_DEBUG"] === "1" });
+      process.stderr.write(`${lines.join("\n")}\n`);
+    })
+    .finally(() => process.exit(exitCodes.internal));
 });
 
 const { stdout, stderr, env } = process;

@@ -19,8 +19,8 @@ export class OutputStream {
   }
 
   /** Writes all chunks, unless the reader goes away. OUTPUT_FAILED for what else goes wrong (a full disk). */
-  async write(chunks: Iterable<string>): Promise<void> {
-    for (const chunk of chunks) {
+  async write(chunks: Iterable<string> | AsyncIterable<string>): Promise<void> {
+    for await (const chunk of chunks) {
       if (this.isGone) break;
       await new Promise<void>((resolve) => this.stream.write(chunk, () => resolve()));
     }

@@ -19,7 +19,12 @@ export const ownOptions = {
   partitions: option("--partitions <n>", "tasks of a stage after a shuffle (default: by the input's size)"),
   splitSize: option("--split-size <size>", "input of one task: 16m (default: by the input's size)"),
   overwrite: option("--overwrite", "replace an output directory that another job wrote"),
+  fresh: option("--fresh", "start anew: keep nothing of an earlier run that did not end"),
   taskTimeout: option("--task-timeout <time>", "fail attempts that take longer: 30s, 5m (default: no limit)"),
+  isolation: option(
+    "--isolation <kind>",
+    "what a slot is: thread, or process for code that crashes (default: thread)",
+  ),
   state: option("--state <dir>", "where bundles and scratch files are kept (default: .shoal)"),
   json: option("--json", "print one JSON document on standard output"),
   quiet: option("--quiet", "print no progress and no report"),
@@ -44,8 +49,10 @@ export interface RunFlags {
   readonly partitions: number | undefined;
   readonly splitBytes: number | undefined;
   readonly taskTimeoutMs: number | undefined;
+  readonly isolation: "thread" | "process" | undefined;
   readonly stateDir: string | undefined;
   readonly overwrite: boolean;
+  readonly fresh: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly explain: boolean;
@@ -63,17 +70,25 @@ export function checkOptions(raw: RawOptions): RunFlags {
   return {
     slots: whole(raw, "slots", 1, slotsMax),
     memoryBytes: measured(raw, "memory", parseBytes, {
-      min: memoryMin, max: Number.MAX_SAFE_INTEGER, expected: "a size of at least 1m, such as 256m or 2g",
+      min: memoryMin,
+      max: Number.MAX_SAFE_INTEGER,
+      expected: "a size of at least 1m, such as 256m or 2g",
     }),
     partitions: whole(raw, "partitions", 1, partitionsMax),
     splitBytes: measured(raw, "splitSize", parseBytes, {
-      min: 1, max: splitMax, expected: "a size from 1 byte to 1t, such as 16m",
+      min: 1,
+      max: splitMax,
+      expected: "a size from 1 byte to 1t, such as 16m",
     }),
     taskTimeoutMs: measured(raw, "taskTimeout", parseDuration, {
-      min: 1, max: timeoutMax, expected: "a time from 1ms to 576h, such as 30s or 5m",
+      min: 1,
+      max: timeoutMax,
+      expected: "a time from 1ms to 576h, such as 30s or 5m",
     }),
+    isolation: isolation(raw),
     stateDir: directory(raw),
     overwrite: raw.overwrite === true,
+    fresh: raw.fresh === true,
     json: raw.json === true,
     quiet: raw.quiet === true,
     explain: raw.explain === true,
@@ -105,6 +120,13 @@ function measured(raw: RawOptions, name: OwnName, parse: Parse, range: Range): n
   throw bad(name, text, range.expected);
 }
 
+function isolation(raw: RawOptions): "thread" | "process" | undefined {
+  const text = raw.isolation;
+  if (typeof text !== "string" || text === "thread" || text === "process")
+    return text as "thread" | "process" | undefined;
+  throw bad("isolation", text, "thread or process");
+}
+
 function directory(raw: RawOptions): string | undefined {
   const text = raw.state;
   if (typeof text !== "string") return undefined;
@@ -113,5 +135,6 @@ function directory(raw: RawOptions): string | undefined {
 }
 
 const bad = (name: OwnName, received: string, expected: string): ShoalError =>
-  new ShoalError("BAD_OPTION", `${longName(name)} must be ${expected}, received ${quote(received)}`,
-    { details: { option: longName(name), received, expected } });
+  new ShoalError("BAD_OPTION", `${longName(name)} must be ${expected}, received ${quote(received)}`, {
+    details: { option: longName(name), received, expected },
+  });

@@ -6,7 +6,12 @@ export type Paint = Pick<Colors, "bold" | "dim" | "red" | "green" | "yellow" | "
 
 const plain = (text: string | number | null | undefined): string => String(text);
 export const noPaint: Paint = {
-  bold: plain, dim: plain, red: plain, green: plain, yellow: plain, cyan: plain,
+  bold: plain,
+  dim: plain,
+  red: plain,
+  green: plain,
+  yellow: plain,
+  cyan: plain,
 };
 
 /** Whether to colour what goes to a stream. (https://no-color.org: any value but the empty one counts.) */

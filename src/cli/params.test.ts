@@ -5,8 +5,11 @@ import type { ShoalError } from "../errors.ts";
 import type { ParameterDescription } from "./api.ts";
 import { flagOf, kebab, parseParameters } from "./params.ts";
 
-const parameter = (name: string, value: ParameterDescription["default"], type?: ParameterDescription["type"]): ParameterDescription =>
-  ({ name, default: value, type: type ?? (typeof value as "string") });
+const parameter = (
+  name: string,
+  value: ParameterDescription["default"],
+  type?: ParameterDescription["type"],
+): ParameterDescription => ({ name, default: value, type: type ?? (typeof value as "string") });
 
 const parameters: ParameterDescription[] = [
   parameter("input", "books/*.txt"),
@@ -85,7 +88,11 @@ describe("parseParameters", () => {
     [["--max-words", "five"], "BAD_PARAMETER", /received "five"/],
     [["--sizes", "1,2"], "BAD_PARAMETER", /--sizes must be a finite number, received "1,2"/],
     [["--input"], "BAD_PARAMETER", /--input needs a value, and nothing follows it/],
-    [["--input", "--verbose"], "BAD_PARAMETER", /"--verbose" follows, and a value that begins with "-" is written --input=--verbose/],
+    [
+      ["--input", "--verbose"],
+      "BAD_PARAMETER",
+      /"--verbose" follows, and a value that begins with "-" is written --input=--verbose/,
+    ],
     [["--max-words"], "BAD_PARAMETER", /needs a number/],
     [["--input", "a", "--input=b"], "BAD_PARAMETER", /--input is given twice, as "a" and "b"/],
     [["--verbose", "--no-verbose"], "BAD_PARAMETER", /given twice, as "true" and "false"/],
@@ -111,7 +118,15 @@ describe("parseParameters", () => {
 
   it("sends a name that is shoal's own to --param", () => {
     expect(parameters.map(({ name }) => flagOf(name))).toEqual([
-      "--input", "--max-words", "--verbose", "--cache", "--words", "--sizes", "--param.slots", "--no-cache", "--constructor",
+      "--input",
+      "--max-words",
+      "--verbose",
+      "--cache",
+      "--words",
+      "--sizes",
+      "--param.slots",
+      "--no-cache",
+      "--constructor",
     ]);
   });
 
@@ -122,27 +137,47 @@ describe("parseParameters", () => {
 
   it("either takes a line or refuses it with a ShoalError, whatever it is", () => {
     const word = fc.oneof(
-      fc.constantFrom("--input", "--max-words", "--no-", "--param.", "--verbose=", "-", "--", "=", "--sizes", "5", "--sizes="),
+      fc.constantFrom(
+        "--input",
+        "--max-words",
+        "--no-",
+        "--param.",
+        "--verbose=",
+        "-",
+        "--",
+        "=",
+        "--sizes",
+        "5",
+        "--sizes=",
+      ),
       fc.string(),
     );
-    fc.assert(fc.property(fc.array(word, { maxLength: 6 }), (args) => {
-      try {
-        const given = parse(...args);
-        for (const [name, value] of Object.entries(given)) {
-          const { type } = parameters.find((parameter) => parameter.name === name)!;
-          expect(Array.isArray(value)).toBe(type.endsWith("[]"));
-          for (const item of [value].flat()) expect(typeof item).toBe(type.replace("[]", ""));
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 6 }), (args) => {
+        try {
+          const given = parse(...args);
+          for (const [name, value] of Object.entries(given)) {
+            const { type } = parameters.find((parameter) => parameter.name === name)!;
+            expect(Array.isArray(value)).toBe(type.endsWith("[]"));
+            for (const item of [value].flat()) expect(typeof item).toBe(type.replace("[]", ""));
+          }
+        } catch (error) {
+          if (!isShoalError(error)) throw error;
+          expect(error.code).toMatch(/^BAD_(OPTION|PARAMETER)$/);
+          expect(error.message.length).toBeLessThan(400);
         }
-      } catch (error) {
-        if (!isShoalError(error)) throw error;
-        expect(error.code).toMatch(/^BAD_(OPTION|PARAMETER)$/);
-        expect(error.message.length).toBeLessThan(400);
-      }
-    }), { numRuns: 1000 });
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
 
 describe("kebab", () => {
-  it.each([["maxWords", "max-words"], ["URLPath", "url-path"], ["a1B", "a1-b"], ["snake_case", "snake-case"], ["x", "x"]])(
-    "%s is %s", (name, expected) => expect(kebab(name)).toBe(expected));
+  it.each([
+    ["maxWords", "max-words"],
+    ["URLPath", "url-path"],
+    ["a1B", "a1-b"],
+    ["snake_case", "snake-case"],
+    ["x", "x"],
+  ])("%s is %s", (name, expected) => expect(kebab(name)).toBe(expected));
 });

@@ -18,8 +18,11 @@ export type ParameterValue = string | number | boolean | string[] | number[];
 
 /** "maxWords" → "max-words". */
 export const kebab = (name: string): string =>
-  name.replace(/([a-z0-9])([A-Z])/g, "$1-$2").replace(/([A-Z]+)([A-Z][a-z])/g, "$1-$2")
-    .replaceAll("_", "-").toLowerCase();
+  name
+    .replace(/([a-z0-9])([A-Z])/g, "$1-$2")
+    .replace(/([A-Z]+)([A-Z][a-z])/g, "$1-$2")
+    .replaceAll("_", "-")
+    .toLowerCase();
 
 /** How a parameter is typed: "--max-words", or "--param.slots" where shoal has an option of that name. */
 export const flagOf = (name: string): string => {
@@ -29,7 +32,8 @@ export const flagOf = (name: string): string => {
 
 /** The parameters that `args` (what is left of the command line after the job's file) give. */
 export function parseParameters(
-  parameters: readonly ParameterDescription[], args: readonly string[],
+  parameters: readonly ParameterDescription[],
+  args: readonly string[],
 ): Record<string, ParameterValue> {
   const reader = new ParameterReader(parameters, args);
   while (!reader.isDone) reader.next();
@@ -83,8 +87,10 @@ class ParameterReader {
   }
 
   private named(name: string): ParameterDescription | undefined {
-    return this.parameters.find((parameter) => parameter.name === name) ??
-      this.parameters.find((parameter) => kebab(parameter.name) === name);
+    return (
+      this.parameters.find((parameter) => parameter.name === name) ??
+      this.parameters.find((parameter) => kebab(parameter.name) === name)
+    );
   }
 
   /** The next argument as a value. What begins with `-` is none, but for a number where one is wanted. */
@@ -95,8 +101,11 @@ class ParameterReader {
     if (next === undefined) throw bad(flag, `${flag} needs ${what}, and nothing follows it`);
     if (next.startsWith("-") && next !== "-" && !(isNumber && numberPattern.test(next))) {
       const written = `${flag}=${clip(escapeLine(next), 40)}`;
-      throw bad(flag, `${flag} needs ${what}; ${quote(next)} follows, and a value that begins with "-" is` +
-        ` written ${written}`);
+      throw bad(
+        flag,
+        `${flag} needs ${what}; ${quote(next)} follows, and a value that begins with "-" is` +
+          ` written ${written}`,
+      );
     }
     this.at++;
     return next;
@@ -111,16 +120,20 @@ class ParameterReader {
     } else if (earlier === undefined) {
       this.values.set(name, value);
     } else {
-      throw bad(flag, `${flag} is given twice, as ${quote(String(earlier))} and ${quote(String(value))}`,
-        `It takes one value; a parameter takes several if its default is an array.`);
+      throw bad(
+        flag,
+        `${flag} is given twice, as ${quote(String(earlier))} and ${quote(String(value))}`,
+        `It takes one value; a parameter takes several if its default is an array.`,
+      );
     }
   }
 
   private unexpected(arg: string): ShoalError {
     const previous = this.args[this.at - 2];
-    const hint = previous?.startsWith("-") === false || this.hasValue(previous)
-      ? "Quote patterns such as 'books/*.txt', so that the shell does not expand them into several arguments."
-      : "Parameters are written --name value; booleans --name, --no-name or --name=false.";
+    const hint =
+      previous?.startsWith("-") === false || this.hasValue(previous)
+        ? "Quote patterns such as 'books/*.txt', so that the shell does not expand them into several arguments."
+        : "Parameters are written --name value; booleans --name, --no-name or --name=false.";
     const message = `${quote(arg)} belongs to no parameter`;
     return new ShoalError("BAD_PARAMETER", message, { hint, details: { received: arg } });
   }
@@ -132,14 +145,21 @@ class ParameterReader {
   private unknown(flag: string, inline: string | null): ShoalError {
     const own = ownNames.find((name) => flag === name || flag === `--no-${name.slice(2)}`);
     if (own !== undefined) {
-      return new ShoalError("BAD_OPTION", inline === null ? `${flag} does not exist; leave ${own} out instead`
-        : `${own} takes no value, received ${quote(inline)}`, { details: { option: flag } });
+      return new ShoalError(
+        "BAD_OPTION",
+        inline === null
+          ? `${flag} does not exist; leave ${own} out instead`
+          : `${own} takes no value, received ${quote(inline)}`,
+        { details: { option: flag } },
+      );
     }
     const flags = this.parameters.map((parameter) => flagOf(parameter.name));
     const near = nearest(flag, [...flags, ...ownNames]);
     if (near !== null) {
-      return new ShoalError("BAD_OPTION", `unknown option ${quote(flag)}; did you mean ${near}?`,
-        { hint: "--help after the job's file lists its parameters.", details: { option: flag, near } });
+      return new ShoalError("BAD_OPTION", `unknown option ${quote(flag)}; did you mean ${near}?`, {
+        hint: "--help after the job's file lists its parameters.",
+        details: { option: flag, near },
+      });
     }
     const theirs = flags.slice(0, 20).join(", ") || "none";
     return new ShoalError("BAD_OPTION", `unknown option ${quote(flag)}`, {
@@ -161,8 +181,12 @@ function valueOf(parameter: ParameterDescription, flag: string, text: string): s
 function booleanOf(flag: string, inline: string | null, isNegated: boolean): boolean {
   if (inline === null) return !isNegated;
   if (!isNegated && (inline === "true" || inline === "false")) return inline === "true";
-  throw bad(flag, isNegated ? `${flag} takes no value, received ${quote(inline)}`
-    : `${flag} must be true or false, received ${quote(inline)}`);
+  throw bad(
+    flag,
+    isNegated
+      ? `${flag} takes no value, received ${quote(inline)}`
+      : `${flag} must be true or false, received ${quote(inline)}`,
+  );
 }
 
 const bad = (option: string, message: string, hint?: string): ShoalError =>

@@ -5,7 +5,11 @@
 // oxlint-disable-next-line no-control-regex -- finding control characters is the point
 const controls = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 const named: Readonly<Record<string, string>> = {
-  "\n": "\\n", "\r": "\\r", "\t": "\\t", "\u001b": "\\e", "\u0000": "\\0",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\u001b": "\\e",
+  "\u0000": "\\0",
 };
 
 const show = (char: string): string => {
@@ -19,7 +23,8 @@ export const escapeLine = (text: string): string => text.replace(controls, show)
 
 /** Several lines: line ends and tabs stay. */
 export const escapeText = (text: string): string =>
-  text.replaceAll("\r\n", "\n")
+  text
+    .replaceAll("\r\n", "\n")
     .replace(controls, (char) => (char === "\n" || char === "\t" ? char : show(char)));
 
 /**
@@ -27,8 +32,11 @@ export const escapeText = (text: string): string =>
  * does not.
  */
 // oxlint-disable-next-line no-control-regex -- as above
-export const escapeOutput = (text: string): string => text.split(/(\u001b\[[0-9;:]{0,40}m)/)
-  .map((part, i) => (i % 2 === 1 ? part : escapeText(part))).join("");
+export const escapeOutput = (text: string): string =>
+  text
+    .split(/(\u001b\[[0-9;:]{0,40}m)/)
+    .map((part, i) => (i % 2 === 1 ? part : escapeText(part)))
+    .join("");
 
 /** At most `max` characters, the last an ellipsis if there were more. Does not cut a character in two. */
 export function clip(text: string, max: number): string {

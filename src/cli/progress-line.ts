@@ -26,7 +26,10 @@ const nameMax = 40;
 export function progressLine(progress: Progress, { width, bar, paint = noPaint }: LineOptions): string {
   const kept = partsOf(progress, bar).filter((part) => part.text !== "");
   while (lengthOf(kept) > width && kept.some((part) => part.rank > 0)) {
-    kept.splice(kept.reduce((worst, part, i) => (part.rank > kept[worst]!.rank ? i : worst), 0), 1);
+    kept.splice(
+      kept.reduce((worst, part, i) => (part.rank > kept[worst]!.rank ? i : worst), 0),
+      1,
+    );
   }
   if (lengthOf(kept) > width) return clip(kept.map((part) => part.text).join("  "), Math.max(1, width));
   return kept.map(({ text, colour }) => (colour === undefined ? text : paint[colour](text))).join("  ");

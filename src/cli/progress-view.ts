@@ -98,13 +98,16 @@ export class ProgressView {
 
   private load(): void {
     this.live = "loading";
-    this.options.loadLiveLine().then((live) => {
-      if (this.live === "loading") this.live = live;
-      this.draw();
-    }, () => {
-      // Without it there is no live line, and the job matters more: plain lines would be no better.
-      this.live = "closed";
-    });
+    this.options.loadLiveLine().then(
+      (live) => {
+        if (this.live === "loading") this.live = live;
+        this.draw();
+      },
+      () => {
+        // Without it there is no live line, and the job matters more: plain lines would be no better.
+        this.live = "closed";
+      },
+    );
   }
 
   private draw(): void {

@@ -22,8 +22,11 @@ function replace(this: Readonly<Record<string, unknown>>, key: string, value: un
 const unsafe = /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
 /** One value as one line of JSON, free of control characters. */
-export const jsonLine = (value: unknown): string => (JSON.stringify(value, replace) ?? "null")
-  .replace(unsafe, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+export const jsonLine = (value: unknown): string =>
+  (JSON.stringify(value, replace) ?? "null").replace(
+    unsafe,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 
 /** The value of a job, for people and pipes: records line by line, anything else as one line. */
 export function* valueLines(value: unknown): Generator<string> {

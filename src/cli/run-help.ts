@@ -17,8 +17,10 @@ export function runHelp(job: HelpSubject | null): string {
   for (const { flags, about } of Object.values(ownOptions)) command.addOption(new Option(flags, about));
   if (job === null) {
     command.usage("<job.ts> [the job's parameters] [options]");
-    command.description("Runs the job that the file exports as its default.\n\n" +
-      "The job's own parameters are options too: shoal run job.ts --help shows them.");
+    command.description(
+      "Runs the job that the file exports as its default.\n\n" +
+        "The job's own parameters are options too: shoal run job.ts --help shows them.",
+    );
   } else {
     command.usage(`${escapeLine(job.typed)} [parameters] [options]`);
     command.description(parameterHelp(job.description));

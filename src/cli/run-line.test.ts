@@ -18,15 +18,45 @@ function refusal(...args: string[]): ShoalError {
 describe("parseRunLine", () => {
   it("takes its own options from anywhere and leaves the rest in order", () => {
     const line = parseRunLine([
-      "--slots", "2", "job.ts", "--input", "a", "--memory=256m", "--words=b", "--json", "--verbose", "--split-size", "16m",
-      "--task-timeout", "30s", "--state", "tmp", "--partitions", "10", "--overwrite", "--quiet", "--explain", "extra",
+      "--slots",
+      "2",
+      "job.ts",
+      "--input",
+      "a",
+      "--memory=256m",
+      "--words=b",
+      "--json",
+      "--verbose",
+      "--split-size",
+      "16m",
+      "--task-timeout",
+      "30s",
+      "--state",
+      "tmp",
+      "--partitions",
+      "10",
+      "--overwrite",
+      "--fresh",
+      "--quiet",
+      "--explain",
+      "extra",
     ]);
     expect(line).toEqual({
       job: "job.ts",
       rest: ["--input", "a", "--words=b", "--verbose", "extra"],
       flags: {
-        slots: 2, memoryBytes: 256 * 2 ** 20, partitions: 10, splitBytes: 16 * 2 ** 20, taskTimeoutMs: 30_000, stateDir: "tmp",
-        overwrite: true, json: true, quiet: true, explain: true, help: false,
+        slots: 2,
+        memoryBytes: 256 * 2 ** 20,
+        partitions: 10,
+        splitBytes: 16 * 2 ** 20,
+        taskTimeoutMs: 30_000,
+        stateDir: "tmp",
+        overwrite: true,
+        fresh: true,
+        json: true,
+        quiet: true,
+        explain: true,
+        help: false,
       },
     });
   });
@@ -38,7 +68,10 @@ describe("parseRunLine", () => {
   });
 
   it("takes a file that begins with a dash after --", () => {
-    expect(parseRunLine(["--", "-job.ts", "--input", "a"])).toMatchObject({ job: "-job.ts", rest: ["--input", "a"] });
+    expect(parseRunLine(["--", "-job.ts", "--input", "a"])).toMatchObject({
+      job: "-job.ts",
+      rest: ["--input", "a"],
+    });
   });
 
   it.each<[string[], RegExp]>([
@@ -78,7 +111,20 @@ describe("parseRunLine", () => {
   });
 
   it("leaves what is not its own as it was typed", () => {
-    const rest = ["-abc", "--json=1", "--no-json", "-5", "--__proto__", "--x", "--", "--slots", "-h5", "", "--=", "-"];
+    const rest = [
+      "-abc",
+      "--json=1",
+      "--no-json",
+      "-5",
+      "--__proto__",
+      "--x",
+      "--",
+      "--slots",
+      "-h5",
+      "",
+      "--=",
+      "-",
+    ];
     expect(parseRunLine(["job.ts", ...rest]).rest).toEqual(rest);
     expect(parseRunLine(["job.ts", ...rest]).flags.slots).toBeUndefined();
   });
@@ -98,7 +144,9 @@ describe("runHelp", () => {
     const help = runHelp({
       typed: "jobs/words.ts",
       description: {
-        name: "words", file: "/jobs/words.ts", parameters: [
+        name: "words",
+        file: "/jobs/words.ts",
+        parameters: [
           { name: "input", type: "string", default: "books/*.txt" },
           { name: "maxWords", type: "number", default: 5 },
           { name: "verbose", type: "boolean", default: false },

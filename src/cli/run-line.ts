@@ -20,18 +20,28 @@ export interface RunLine {
 const usageHint = "Write: shoal run job.ts --input …";
 
 /** "split-size" → its entry. */
-const entries = new Map((Object.keys(ownOptions) as OwnName[]).map((name) => {
-  const { flags } = ownOptions[name];
-  return [/--([a-z-]+)/.exec(flags)![1]!, { name, takesValue: flags.includes("<") }];
-}));
+const entries = new Map(
+  (Object.keys(ownOptions) as OwnName[]).map((name) => {
+    const { flags } = ownOptions[name];
+    return [/--([a-z-]+)/.exec(flags)![1]!, { name, takesValue: flags.includes("<") }];
+  }),
+);
 
-const parserOptions = Object.fromEntries([...entries].map(([typed, { takesValue }]) =>
-  [typed, { type: takesValue ? "string" as const : "boolean" as const }]));
+const parserOptions = Object.fromEntries(
+  [...entries].map(([typed, { takesValue }]) => [
+    typed,
+    { type: takesValue ? ("string" as const) : ("boolean" as const) },
+  ]),
+);
 
 /** Reads the arguments after `run`. BAD_OPTION for a wrong value of an own option, or for no job. */
 export function parseRunLine(args: readonly string[]): RunLine {
   const { tokens } = parseArgs({
-    args: [...args], options: parserOptions, strict: false, allowPositionals: true, tokens: true,
+    args: [...args],
+    options: parserOptions,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
   });
   const raw: Partial<Record<OwnName, string | boolean>> = {};
   const rest: string[] = [];
@@ -70,6 +80,8 @@ function ownValue(typed: string, value: string | undefined, arg: string): OwnVal
   if (entry === undefined || !arg.startsWith(`--${typed}`)) return null;
   if (!entry.takesValue) return arg === `--${typed}` ? { name: entry.name, value: true } : null;
   if (value !== undefined) return { name: entry.name, value };
-  throw new ShoalError("BAD_OPTION", `--${typed} needs a value, and nothing follows it`,
-    { hint: `--${typed}: ${ownOptions[entry.name].about}.`, details: { option: `--${typed}` } });
+  throw new ShoalError("BAD_OPTION", `--${typed} needs a value, and nothing follows it`, {
+    hint: `--${typed}: ${ownOptions[entry.name].about}.`,
+    details: { option: `--${typed}` },
+  });
 }

@@ -14,17 +14,30 @@ import type { Surroundings } from "./run.ts";
 import { shoal } from "./shoal.ts";
 
 const report = new RunObserver({
-  job: "words", slots: 2, inputFiles: 1, inputBytes: 10, startedAt: 0, stages: [{ name: "read", tasks: 1, inputBytes: 10 }],
+  job: "words",
+  slots: 2,
+  inputFiles: 1,
+  inputBytes: 10,
+  startedAt: 0,
+  stages: [{ name: "read", tasks: 1, inputBytes: 10 }],
 }).report(100);
 
 interface Script {
-  readonly run?: (parameters: Readonly<Record<string, unknown>>, options: RunOptions, print: (text: string) => void) => Promise<Partial<JobResult<unknown>>>;
+  readonly run?: (
+    parameters: Readonly<Record<string, unknown>>,
+    options: RunOptions,
+    print: (text: string) => void,
+  ) => Promise<Partial<JobResult<unknown>>>;
   readonly describe?: () => Promise<void>;
   readonly stdout?: Writable;
 }
 
 class Scripted {
-  readonly signals = Object.assign(new EventEmitter(), { exit: (code: number) => { this.exits.push(code); } });
+  readonly signals = Object.assign(new EventEmitter(), {
+    exit: (code: number) => {
+      this.exits.push(code);
+    },
+  });
   readonly exits: number[] = [];
   readonly connections: Parameters<Api["connect"]>[0][] = [];
   readonly calls: { readonly parameters: unknown; readonly options: RunOptions }[] = [];
@@ -35,11 +48,25 @@ class Scripted {
 
   constructor(script: Script = {}) {
     const stdout = new PassThrough();
-    stdout.on("data", (data: Buffer) => { this.out += data.toString(); });
-    const api: Api = { connect: async (options) => await this.connect(options, script), renderReport, reportJson, explainReport: explain };
+    stdout.on("data", (data: Buffer) => {
+      this.out += data.toString();
+    });
+    const api: Api = {
+      connect: async (options) => await this.connect(options, script),
+      renderReport,
+      reportJson,
+      explainReport: explain,
+    };
     this.around = {
-      stdout: script.stdout ?? stdout, stderr: { write: (text) => { this.err += text; } }, env: {},
-      signals: this.signals as unknown as Surroundings["signals"], loadApi: async () => api,
+      stdout: script.stdout ?? stdout,
+      stderr: {
+        write: (text) => {
+          this.err += text;
+        },
+      },
+      env: {},
+      signals: this.signals as unknown as Surroundings["signals"],
+      loadApi: async () => api,
     };
   }
 
@@ -47,42 +74,92 @@ class Scripted {
     return await shoal(argv, this.around);
   }
 
-  private async connect(options: Parameters<Api["connect"]>[0], script: Script): Promise<Awaited<ReturnType<Api["connect"]>>> {
+  private async connect(
+    options: Parameters<Api["connect"]>[0],
+    script: Script,
+  ): Promise<Awaited<ReturnType<Api["connect"]>>> {
     this.connections.push(options);
-    const run = async (_: unknown, parameters: object = {}, runOptions: RunOptions = {}): Promise<JobResult<unknown>> => {
+    const run = async (
+      _: unknown,
+      parameters: object = {},
+      runOptions: RunOptions = {},
+    ): Promise<JobResult<unknown>> => {
       this.calls.push({ parameters, options: runOptions });
-      const given = await script.run?.(parameters as Record<string, unknown>, runOptions, (text) => options.onOutput?.(text));
+      const given = await script.run?.(parameters as Record<string, unknown>, runOptions, (text) =>
+        options.onOutput?.(text),
+      );
       return { job: "j1", value: undefined, output: null, report, ...given };
     };
     return {
       describe: async () => {
         await script.describe?.();
         return {
-          name: "words", file: "/words.ts", parameters: [
-            { name: "input", type: "string", default: "*.txt" }, { name: "slots", type: "number", default: 1 },
+          name: "words",
+          file: "/words.ts",
+          parameters: [
+            { name: "input", type: "string", default: "*.txt" },
+            { name: "slots", type: "number", default: 1 },
           ],
         };
       },
       run: run as Awaited<ReturnType<Api["connect"]>>["run"],
-      close: async () => { this.closed++; },
+      close: async () => {
+        this.closed++;
+      },
     };
   }
 }
 
 describe("shoal run", () => {
   it("hands options and parameters on, prints records on standard output and the report on standard error", async () => {
-    const it_ = new Scripted({ run: async (_, __, print) => {
-      print("from user code\n");
-      return { value: [["a", 1], ["b", 2]] };
-    } });
-    expect(await it_.shoal("run", "words.ts", "--input", "a.txt", "--slots", "2", "--memory", "2m", "--param.slots", "7",
-      "--split-size", "1m", "--partitions", "3", "--task-timeout", "5s", "--state", "s", "--overwrite")).toBe(0);
+    const it_ = new Scripted({
+      run: async (_, __, print) => {
+        print("from user code\n");
+        return {
+          value: [
+            ["a", 1],
+            ["b", 2],
+          ],
+        };
+      },
+    });
+    expect(
+      await it_.shoal(
+        "run",
+        "words.ts",
+        "--input",
+        "a.txt",
+        "--slots",
+        "2",
+        "--memory",
+        "2m",
+        "--param.slots",
+        "7",
+        "--split-size",
+        "1m",
+        "--partitions",
+        "3",
+        "--task-timeout",
+        "5s",
+        "--state",
+        "s",
+        "--overwrite",
+      ),
+    ).toBe(0);
     expect(it_.out).toBe('["a",1]\n["b",2]\n');
     expect(it_.err).toContain("from user code\n");
     expect(it_.err).toContain("where the time went");
-    expect(it_.connections).toEqual([{ slots: 2, memoryBytes: 2 ** 21, stateDir: "s", onOutput: expect.any(Function) }]);
+    expect(it_.connections).toEqual([
+      { slots: 2, memoryBytes: 2 ** 21, stateDir: "s", onOutput: expect.any(Function) },
+    ]);
     expect(it_.calls[0]!.parameters).toEqual({ input: "a.txt", slots: 7 });
-    expect(it_.calls[0]!.options).toMatchObject({ startedAt: 0, overwrite: true, partitions: 3, splitBytes: 2 ** 20, taskTimeoutMs: 5000 });
+    expect(it_.calls[0]!.options).toMatchObject({
+      startedAt: 0,
+      overwrite: true,
+      partitions: 3,
+      splitBytes: 2 ** 20,
+      taskTimeoutMs: 5000,
+    });
     expect(it_.closed).toBe(1);
     expect(it_.signals.eventNames()).toEqual([]);
   });
@@ -91,7 +168,9 @@ describe("shoal run", () => {
     const count = new Scripted({ run: async () => ({ value: 12 }) });
     expect(await count.shoal("run", "words.ts", "--quiet")).toBe(0);
     expect([count.out, count.err]).toEqual(["12\n", ""]);
-    const files = new Scripted({ run: async () => ({ output: { directory: "counts\u0007", files: ["part-00000"] } }) });
+    const files = new Scripted({
+      run: async () => ({ output: { directory: "counts\u0007", files: ["part-00000"] } }),
+    });
     expect(await files.shoal("run", "words.ts", "--explain")).toBe(0);
     expect(files.out).toBe("");
     expect(files.err).toContain("wrote 1 file to counts\\x07\n");
@@ -99,18 +178,29 @@ describe("shoal run", () => {
   });
 
   it("prints one document under --json", async () => {
-    const it_ = new Scripted({ run: async () => ({ output: { directory: "counts", files: ["part-00000"] } }) });
+    const it_ = new Scripted({
+      run: async () => ({ output: { directory: "counts", files: ["part-00000"] } }),
+    });
     expect(await it_.shoal("run", "words.ts", "--json", "--explain")).toBe(0);
     expect(JSON.parse(it_.out)).toEqual({
-      format: 1, ok: true, exitCode: 0, job: "words", run: "j1", output: { directory: "counts", files: ["part-00000"] },
-      report: JSON.parse(JSON.stringify(reportJson(report))), explain: explain(report),
+      format: 1,
+      ok: true,
+      exitCode: 0,
+      job: "words",
+      run: "j1",
+      output: { directory: "counts", files: ["part-00000"] },
+      report: JSON.parse(JSON.stringify(reportJson(report))),
+      explain: explain(report),
     });
     expect(it_.err).toBe("");
   });
 
   it("tells of a failure on standard error, and under --json in the document too", async () => {
     const run = async (): Promise<never> => {
-      throw Object.assign(new ShoalError("INPUT_NOT_FOUND", "no file matches x", { details: { kept: "nothing" } }), { report });
+      throw Object.assign(
+        new ShoalError("INPUT_NOT_FOUND", "no file matches x", { details: { kept: "nothing" } }),
+        { report },
+      );
     };
     const text = new Scripted({ run });
     expect(await text.shoal("run", "words.ts")).toBe(3);
@@ -121,7 +211,12 @@ describe("shoal run", () => {
     expect(await json.shoal("run", "words.ts", "--json")).toBe(3);
     const document = JSON.parse(json.out) as { error: Record<string, unknown> };
     expect(document).toMatchObject({ format: 1, ok: false, exitCode: 3, job: "words", report: { slots: 2 } });
-    expect(document.error).toMatchObject({ code: "INPUT_NOT_FOUND", message: "no file matches x", definite: true, retryable: false });
+    expect(document.error).toMatchObject({
+      code: "INPUT_NOT_FOUND",
+      message: "no file matches x",
+      definite: true,
+      retryable: false,
+    });
     expect(document.error).not.toHaveProperty("stack");
     expect(json.err).toContain("error INPUT_NOT_FOUND");
   });
@@ -147,14 +242,16 @@ describe("shoal run", () => {
   });
 
   it("cancels at the first Ctrl-C, says what was kept, and ends at once at the second", async () => {
-    const it_ = new Scripted({ run: async (_, { signal }) => {
-      const aborted = new Promise((resolve) => signal!.addEventListener("abort", resolve));
-      it_.signals.emit("SIGINT", "SIGINT");
-      await aborted;
-      it_.signals.emit("SIGTERM", "SIGTERM");
-      const reason = signal!.reason as ShoalError;
-      throw new ShoalError(reason.code, reason.message, { details: { kept: "counts as it was" } });
-    } });
+    const it_ = new Scripted({
+      run: async (_, { signal }) => {
+        const aborted = new Promise((resolve) => signal!.addEventListener("abort", resolve));
+        it_.signals.emit("SIGINT", "SIGINT");
+        await aborted;
+        it_.signals.emit("SIGTERM", "SIGTERM");
+        const reason = signal!.reason as ShoalError;
+        throw new ShoalError(reason.code, reason.message, { details: { kept: "counts as it was" } });
+      },
+    });
     expect(await it_.shoal("run", "words.ts")).toBe(130);
     expect(it_.err).toContain("note: Ctrl-C: cancelling and cleaning up; once more ends at once\n");
     expect(it_.err).toContain("error CANCELLED: cancelled by Ctrl-C\nkept: counts as it was\n");
@@ -163,26 +260,36 @@ describe("shoal run", () => {
   });
 
   it("cancels a job's file that never ends loading", async () => {
-    const it_ = new Scripted({ describe: async () => {
-      it_.signals.emit("SIGTERM", "SIGTERM");
-      await new Promise(() => {});
-    } });
+    const it_ = new Scripted({
+      describe: async () => {
+        it_.signals.emit("SIGTERM", "SIGTERM");
+        await new Promise(() => {});
+      },
+    });
     expect(await it_.shoal("run", "words.ts")).toBe(130);
     expect(it_.err).toContain("error CANCELLED: cancelled by SIGTERM\n");
     expect(it_.closed).toBe(1);
   });
 
   it("calls whatever else is thrown a bug", async () => {
-    const it_ = new Scripted({ run: async () => { throw new TypeError("undefined is not a function"); } });
+    const it_ = new Scripted({
+      run: async () => {
+        throw new TypeError("undefined is not a function");
+      },
+    });
     expect(await it_.shoal("run", "words.ts")).toBe(70);
     expect(it_.err).toContain("internal error: TypeError: undefined is not a function");
   });
 
   it("is quiet when the reader of its output has gone, and not when the disk is full", async () => {
-    const failing = (code: string) => new Writable({
-      write: (_, __, callback) => callback(Object.assign(new Error(code), { code, errno: -1, syscall: "write" })),
+    const failing = (code: string) =>
+      new Writable({
+        write: (_, __, callback) =>
+          callback(Object.assign(new Error(code), { code, errno: -1, syscall: "write" })),
+      });
+    const run = async (): Promise<Partial<JobResult<unknown>>> => ({
+      value: Array.from({ length: 100_000 }, (_, i) => i),
     });
-    const run = async (): Promise<Partial<JobResult<unknown>>> => ({ value: Array.from({ length: 100_000 }, (_, i) => i) });
     const gone = new Scripted({ run, stdout: failing("EPIPE") });
     expect(await gone.shoal("run", "words.ts", "--quiet")).toBe(0);
     expect(gone.err).toBe("");

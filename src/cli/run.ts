@@ -4,9 +4,9 @@
 // people goes to standard error.
 
 import type { Writable } from "node:stream";
-import { isShoalError, ShoalError, toErrorData } from "../errors.ts";
-import type { ErrorData } from "../errors.ts";
+import { ShoalError } from "../errors.ts";
 import type { Api, JobDescription, JobResult, LoadApi, Report, RunOptions } from "./api.ts";
+import { errorMembers } from "./error-json.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { OutputStream } from "./output-stream.ts";
@@ -66,7 +66,10 @@ class Run {
     this.out = out;
     this.paint = paint;
     this.view = new ProgressView({
-      screen: around.stderr, paint, quiet: line.flags.quiet, loadLiveLine: () => liveLine(around.stderr),
+      screen: around.stderr,
+      paint,
+      quiet: line.flags.quiet,
+      loadLiveLine: () => liveLine(around.stderr),
     });
   }
 
@@ -113,12 +116,13 @@ class Run {
   }
 
   private runOptions(): RunOptions {
-    const { partitions, splitBytes, taskTimeoutMs, overwrite } = this.line.flags;
+    const { partitions, splitBytes, taskTimeoutMs, overwrite, fresh } = this.line.flags;
     return {
       signal: this.controller.signal,
       // The zero of performance.now() is the start of this process: where the user's wall time begins.
       startedAt: 0,
       overwrite,
+      fresh,
       onProgress: (progress) => this.view.progress(progress),
       onNote: (line) => this.view.note(line),
       ...(partitions === undefined ? {} : { partitions }),
@@ -132,11 +136,18 @@ class Run {
     const { value, output, report } = result;
     const { jsonDocument, valueLines } = await import("./result-text.ts");
     if (flags.json) {
-      await this.out.write(jsonDocument({
-        format: 1, ok: true, exitCode: exitCodes.success, job: this.description!.name, run: result.job, value,
-        ...(output === null ? {} : { output: { directory: output.directory, files: output.files } }),
-        ...reportMembers(api, report, flags.explain),
-      }));
+      await this.out.write(
+        jsonDocument({
+          format: 1,
+          ok: true,
+          exitCode: exitCodes.success,
+          job: this.description!.name,
+          run: result.job,
+          value,
+          ...(output === null ? {} : { output: { directory: output.directory, files: output.files } }),
+          ...reportMembers(api, report, flags.explain),
+        }),
+      );
       return;
     }
     if (output === null) await this.out.write(valueLines(value));
@@ -180,7 +191,12 @@ async function fail(error: unknown, context: FailureContext): Promise<ExitCode> 
     const { jsonDocument } = await import("./result-text.ts");
     const members = report !== undefined && api ? reportMembers(api, report, explain === true) : {};
     const document = jsonDocument({
-      format: 1, ok: false, exitCode, job: job ?? undefined, ...members, error: errorMembers(error),
+      format: 1,
+      ok: false,
+      exitCode,
+      job: job ?? undefined,
+      ...members,
+      error: errorMembers(error),
     });
     // Standard output may be what failed; the exit code and standard error have told already.
     await out.write(document).catch(() => {});
@@ -188,29 +204,18 @@ async function fail(error: unknown, context: FailureContext): Promise<ExitCode> 
   return exitCode;
 }
 
-const reportMembers = (api: Api, report: Report, explain: boolean): Record<string, unknown> =>
-  ({ report: api.reportJson(report), ...(explain ? { explain: api.explainReport(report) } : {}) });
-
-/** An error as docs/cli.md has it: without stacks. */
-function errorMembers(error: unknown): Record<string, unknown> {
-  const ours = isShoalError(error) ? error : null;
-  return {
-    code: "INTERNAL", ...withoutStacks(toErrorData(error)),
-    definite: ours?.definite ?? false, retryable: ours?.retryable ?? false,
-  };
-}
-
-function withoutStacks(data: ErrorData): Record<string, unknown> {
-  const { cause } = data;
-  return { ...data, stack: undefined, cause: cause === undefined ? undefined : withoutStacks(cause) };
-}
+const reportMembers = (api: Api, report: Report, explain: boolean): Record<string, unknown> => ({
+  report: api.reportJson(report),
+  ...(explain ? { explain: api.explainReport(report) } : {}),
+});
 
 function connectOptions(flags: RunFlags, onOutput: (text: string) => void): Parameters<Api["connect"]>[0] {
-  const { slots, memoryBytes, stateDir } = flags;
+  const { slots, memoryBytes, isolation, stateDir } = flags;
   return {
     onOutput,
     ...(slots === undefined ? {} : { slots }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(isolation === undefined ? {} : { isolation }),
     ...(stateDir === undefined ? {} : { stateDir }),
   };
 }

@@ -21,12 +21,34 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     about: "run a job: shoal run job.ts [its parameters] [options]",
     perform: async (args, around) => (await import("./run.ts")).run(args, around),
   },
+  jobs: {
+    about: "list the jobs that ran or run here",
+    perform: async (args, around) => (await import("./jobs.ts")).jobs(args, around),
+  },
+  why: {
+    about: "why a job is not finished, a slot idle, a task failed: shoal why [job] [--task t7]",
+    perform: async (args, around) => (await import("./why.ts")).why(args, around),
+  },
+  events: {
+    about: "the causal story of a job or task: shoal events [job] [--task t7]",
+    perform: async (args, around) => (await import("./events.ts")).events(args, around),
+  },
+  report: {
+    about: "where a job's time went: shoal report [job] [--explain]",
+    perform: async (args, around) => (await import("./report.ts")).report(args, around),
+  },
+  "what-if": {
+    about: "predict a finished job's time on other slots: shoal what-if [job] --slots 4,16,64",
+    perform: async (args, around) => (await import("./what-if.ts")).whatIf(args, around),
+  },
 };
 
 const help = `Usage: shoal <command>
 
 Commands:
-${Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(8)}${about}`).join("\n")}
+${Object.entries(commands)
+  .map(([name, { about }]) => `  ${name.padEnd(8)}${about}`)
+  .join("\n")}
 
 Options:
   --version  show the version
@@ -63,12 +85,16 @@ function find(name: string): CommandEntry {
   const isOption = name.startsWith("-");
   const names = Object.keys(commands);
   const isJob = /\.[cm]?[jt]sx?$/.test(name);
-  const near = isJob ? quote(`shoal run ${name}`)
-    : nearest(name, isOption ? ["--version", "--help"] : names) ??
-      names.find((other) => letters(other) === letters(name));
+  const near = isJob
+    ? quote(`shoal run ${name}`)
+    : (nearest(name, isOption ? ["--version", "--help"] : names) ??
+      names.find((other) => letters(other) === letters(name)));
   const suggestion = near === undefined ? "" : `; did you mean ${near}?`;
-  throw new ShoalError("BAD_OPTION", `unknown ${isOption ? "option" : "command"} ${quote(name)}${suggestion}`,
-    { hint: "shoal --help lists the commands.", details: { received: name } });
+  throw new ShoalError(
+    "BAD_OPTION",
+    `unknown ${isOption ? "option" : "command"} ${quote(name)}${suggestion}`,
+    { hint: "shoal --help lists the commands.", details: { received: name } },
+  );
 }
 
 /** Equal for words whose letters are only swapped: "rnu" and "run". */

@@ -94,8 +94,11 @@ export interface AttemptFigures {
 export type Failure =
   /** User code or data: counts against `errorAttemptsMax`; `final` errors are not tried again. */
   | { readonly kind: "error"; readonly final: boolean; readonly error: ErrorData }
-  /** The slot under it was lost: counts against `lossAttemptsMax` and the poison rule. */
-  | { readonly kind: "loss"; readonly error: ErrorData }
+  /**
+   * The slot under it was lost: counts against `lossAttemptsMax`, and against the poison rule unless it is blameless:
+   * somebody else ended the slot or worker, as far as is known, or other attempts may as well have done it.
+   */
+  | { readonly kind: "loss"; readonly error: ErrorData; readonly isBlameless?: true }
   /** Inputs were missing or damaged: the named attempts' outputs are re-made; counts against nothing of this task. */
   | { readonly kind: "blocks"; readonly lost: readonly AttemptId[]; readonly error: ErrorData }
   /** It was told to stop. */
@@ -110,4 +113,17 @@ export type JobOutcome =
 export interface OutputLocation {
   readonly attempt: AttemptId;
   readonly worker: WorkerId;
+}
+
+/** The output of a task that an earlier incarnation of the job has finished. */
+export interface AdoptedOutput extends OutputLocation {
+  readonly task: TaskNumber;
+  readonly figures: AttemptFigures;
+}
+
+/** Attempt numbers up to `attempts` of the tasks `first` to `last`, both inclusive, were used before. */
+export interface AttemptsUsed {
+  readonly first: TaskNumber;
+  readonly last: TaskNumber;
+  readonly attempts: number;
 }

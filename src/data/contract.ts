@@ -17,8 +17,16 @@ export interface Meter {
   waitMs: number;
 }
 
-export const newMeter = (): Meter =>
-  ({ recordsIn: 0, recordsOut: 0, bytesIn: 0, bytesOut: 0, spills: 0, spilledBytes: 0, skipped: 0, waitMs: 0 });
+export const newMeter = (): Meter => ({
+  recordsIn: 0,
+  recordsOut: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  spills: 0,
+  spilledBytes: 0,
+  skipped: 0,
+  waitMs: 0,
+});
 
 /** Where a record came from, for error messages: file, and line or ordinal, counted from 1 within the file. */
 export interface RecordPosition {
@@ -35,7 +43,7 @@ export interface TaskHost {
   readonly signal: AbortSignal;
   /** Bytes of records that the attempt may hold in memory. */
   readonly memoryBytes: number;
-  /** Called now and then on the way (by time, cheap), so that progress is seen and cancellation is noticed. Throws when cancelled. */
+  /** Called now and then on the way (cheap), so that progress is seen. Throws when the attempt was cancelled. */
   tick(): void;
 }
 
@@ -144,4 +152,6 @@ export interface ShuffleReader {
 
 /** By shape, not by class: the error may come from another copy of this module. */
 export const isBlocksLost = (error: unknown): error is BlocksLostError =>
-  error instanceof Error && error.name === "BlocksLostError" && Array.isArray((error as Partial<BlocksLostError>).lost);
+  error instanceof Error &&
+  error.name === "BlocksLostError" &&
+  Array.isArray((error as Partial<BlocksLostError>).lost);

@@ -64,9 +64,7 @@ describe("requirePortable", () => {
     [{ [Symbol.for("tag")]: 1 }, "record: a property named by Symbol(tag)"],
     [Object.assign([1], {}), "accepted"],
   ])("names the culprit in case %#", (value, expected) => {
-    expect(messageOf(() => requirePortable(value, "record"))).toContain(
-      expected,
-    );
+    expect(messageOf(() => requirePortable(value, "record"))).toContain(expected);
   });
 
   it("refuses what is nested too deep rather than overflow the stack", () => {

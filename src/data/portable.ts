@@ -16,11 +16,27 @@ const kinds = new Map<unknown, Kind>([
   [Array.prototype, "array"],
   [Map.prototype, "map"],
   [Set.prototype, "set"],
-  ...[Date, RegExp, ArrayBuffer, DataView, Buffer, Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array,
-    Int32Array, Uint32Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array]
-    .map((type): [unknown, Kind] => [type.prototype, "leaf"]),
-  ...[Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError]
-    .map((type): [unknown, Kind] => [type.prototype, "error"]),
+  ...[
+    Date,
+    RegExp,
+    ArrayBuffer,
+    DataView,
+    Buffer,
+    Int8Array,
+    Uint8Array,
+    Uint8ClampedArray,
+    Int16Array,
+    Uint16Array,
+    Int32Array,
+    Uint32Array,
+    Float32Array,
+    Float64Array,
+    BigInt64Array,
+    BigUint64Array,
+  ].map((type): [unknown, Kind] => [type.prototype, "leaf"]),
+  ...[Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map(
+    (type): [unknown, Kind] => [type.prototype, "error"],
+  ),
 ]);
 
 /** What cannot travel, and the way to it from the value that was checked, innermost step first. */
@@ -36,7 +52,8 @@ const depthMax = 500;
  * "values" …; the path to the culprit is added to it: `record.user.save`.
  */
 export function requirePortable(value: unknown, at: string): void {
-  if (typeof value === "object" ? value === null : typeof value !== "function" && typeof value !== "symbol") return;
+  if (typeof value === "object" ? value === null : typeof value !== "function" && typeof value !== "symbol")
+    return;
   const culprit = culpritIn(value, 0, null);
   if (culprit === null) return;
   throw invalid(culprit, at, "plain data can: no functions, symbols, promises or instances of classes");
@@ -44,14 +61,17 @@ export function requirePortable(value: unknown, at: string): void {
 
 function invalid(culprit: Culprit, at: string, expected: string): ShoalError {
   const path = at + culprit.path.reverse().join("");
-  return new ShoalError("VALUE_INVALID", `${path}: ${culprit.what} cannot be stored or sent; ${expected}`,
-    { details: { path, received: culprit.what } });
+  return new ShoalError("VALUE_INVALID", `${path}: ${culprit.what} cannot be stored or sent; ${expected}`, {
+    details: { path, received: culprit.what },
+  });
 }
 
 /** Null if `value` is portable. `seen` holds the objects on the way and beside it; made when first needed. */
 function culpritIn(value: unknown, depth: number, seen: Set<object> | null): Culprit | null {
   if (typeof value !== "object" || value === null) {
-    return typeof value === "function" || typeof value === "symbol" ? { what: nameOf(value), path: [] } : null;
+    return typeof value === "function" || typeof value === "symbol"
+      ? { what: nameOf(value), path: [] }
+      : null;
   }
   const kind = kinds.get(Object.getPrototypeOf(value));
   if (kind === "leaf") return null;
@@ -65,8 +85,10 @@ function culpritIn(value: unknown, depth: number, seen: Set<object> | null): Cul
   if (kind === "object") return culpritInObject(value as Readonly<Record<string, unknown>>, depth, known);
   let n = 0;
   for (const item of value as Iterable<unknown>) {
-    const found = kind === "set" ? culpritIn(item, depth + 1, known)
-      : culpritInEntry(item as [unknown, unknown], depth, known);
+    const found =
+      kind === "set"
+        ? culpritIn(item, depth + 1, known)
+        : culpritInEntry(item as [unknown, unknown], depth, known);
     if (found !== null) {
       if (kind === "set") found.path.push(` (item ${n})`);
       return found;
@@ -97,7 +119,11 @@ function culpritInArray(items: readonly unknown[], depth: number, seen: Set<obje
   return null;
 }
 
-function culpritInObject(object: Readonly<Record<string, unknown>>, depth: number, seen: Set<object>): Culprit | null {
+function culpritInObject(
+  object: Readonly<Record<string, unknown>>,
+  depth: number,
+  seen: Set<object>,
+): Culprit | null {
   for (const key of Object.keys(object)) {
     const found = culpritIn(object[key], depth + 1, seen);
     if (found !== null) {
@@ -127,7 +153,8 @@ function culpritInError(error: Error, depth: number, seen: Set<object> | null): 
       return { what: `the property ${JSON.stringify(key)} of an Error`, path: [] };
     }
   }
-  if (Object.hasOwn(error, "name")) return { what: `an Error renamed to ${JSON.stringify(String(error.name))}`, path: [] };
+  if (Object.hasOwn(error, "name"))
+    return { what: `an Error renamed to ${JSON.stringify(String(error.name))}`, path: [] };
   if (depth >= depthMax) return { what: `a value nested deeper than ${depthMax} levels`, path: [] };
   const known = seen ?? new Set<object>();
   if (known.has(error)) return null;
@@ -144,7 +171,11 @@ function culpritInError(error: Error, depth: number, seen: Set<object> | null): 
 export function requireJson(value: unknown, at: string): asserts value is Json {
   const culprit = culpritForJson(value, new Set());
   if (culprit !== null) {
-    throw invalid(culprit, at, "JSON data can: null, booleans, finite numbers, strings, arrays and plain objects");
+    throw invalid(
+      culprit,
+      at,
+      "JSON data can: null, booleans, finite numbers, strings, arrays and plain objects",
+    );
   }
 }
 
@@ -173,7 +204,8 @@ function culpritForJson(value: unknown, above: Set<object>): Culprit | null {
   return symbol === undefined ? null : { what: `a property named by ${nameOf(symbol)}`, path: [] };
 }
 
-const step = (key: string): string => (/^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`);
+const step = (key: string): string =>
+  /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
 
 const printKey = (key: unknown): string =>
   typeof key === "string" ? JSON.stringify(key) : typeof key === "object" ? nameOf(key) : String(key);
@@ -181,13 +213,20 @@ const printKey = (key: unknown): string =>
 /** For people: "function", "a Promise", "an instance of Account". */
 function nameOf(value: unknown): string {
   switch (typeof value) {
-    case "function": return "function";
-    case "symbol": return String(value);
-    case "bigint": return `bigint ${value}n`;
-    case "undefined": return "undefined";
-    case "number": return Object.is(value, -0) ? "-0" : String(value);
-    case "object": break;
-    default: return typeof value;
+    case "function":
+      return "function";
+    case "symbol":
+      return String(value);
+    case "bigint":
+      return `bigint ${value}n`;
+    case "undefined":
+      return "undefined";
+    case "number":
+      return Object.is(value, -0) ? "-0" : String(value);
+    case "object":
+      break;
+    default:
+      return typeof value;
   }
   if (value === null) return "null";
   const constructor: unknown = (value as { constructor?: unknown }).constructor;

@@ -12,5 +12,6 @@ const byName = new Map(sources.map((source) => [source.name, source]));
 export const sourceNamed = (name: string): Source | undefined => byName.get(name);
 
 /** Where a dataset begins: `read.lines("books/*.txt")`. */
-export const read = Object.fromEntries(Object.entries(list).map(([name, file]) => [name, file.read])) as
-  { readonly [Name in keyof List]: List[Name]["read"] };
+export const read = Object.fromEntries(Object.entries(list).map(([name, file]) => [name, file.read])) as {
+  readonly [Name in keyof List]: List[Name]["read"];
+};

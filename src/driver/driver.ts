@@ -7,8 +7,9 @@
 // A driver's duties, in order:
 //  1. Give each machine its events through the one event loop (loop.ts), which keeps the drain rule: all effects of
 //     an event are performed, in order, before the next event is given.
-//  2. Give `JobSubmitted` first, then `WorkerJoined` for each worker; carry AssignAttempt, CancelAttempt and
-//     DiscardOutput to the worker named, and its reports back. Per worker, order is kept.
+//  2. Give `JobSubmitted` first, then the events of `job.adopt`, then `WorkerJoined` for each worker; carry
+//     AssignAttempt, CancelAttempt and DiscardOutput to the worker named, and its reports back. Per worker, order
+//     is kept.
 //  3. Run attempts with the program, one at a time in a slot, each with an abort signal. What an attempt writes goes
 //     where only it can write.
 //  4. Turn the end of a slot, asked or not, into `SlotExited`, and the end of a worker into `WorkerLost`. Never
@@ -20,6 +21,7 @@
 //  8. Show every event and effect to `job.observe`, in the order in which they happen.
 
 import type { AttemptId } from "../base/ids.ts";
+import type { CoordinatorEvent } from "../core/coordinator/events.ts";
 import type { LogEntry } from "../core/log.ts";
 import type { JobOutcome, JobSpec, StageIndex } from "../core/types.ts";
 import type { ProgramRef } from "../executor/program.ts";
@@ -76,10 +78,14 @@ export interface LiveMemory {
   }[];
 }
 
+export type OutputsAdopted = CoordinatorEvent & { readonly kind: "OutputsAdopted" };
+
 /** A job as a driver gets it. */
 export interface DriverJob {
   readonly spec: JobSpec;
   readonly program: ProgramRef;
+  /** What is finished already, from earlier incarnations of the job: given to the coordinator before any worker joins. */
+  readonly adopt?: readonly OutputsAdopted[];
   /** What the program needs to know of a task beyond its number: plain data, put into its assignments. */
   payload(stage: StageIndex, index: number): unknown;
   /** Publishes the output of exactly these attempts, all or nothing. */

@@ -41,7 +41,11 @@ export class Loop {
   private lastNow = 0;
 
   /** `perform` carries out one effect, synchronously or by starting it; `entry` is the cause of what comes of it. */
-  constructor(clock: LoopClock, perform: (machine: MachineName, effect: never, entry: number) => void, observe: (entry: LogEntry) => void) {
+  constructor(
+    clock: LoopClock,
+    perform: (machine: MachineName, effect: never, entry: number) => void,
+    observe: (entry: LogEntry) => void,
+  ) {
     this.clock = clock;
     this.perform = perform as Loop["perform"];
     this.observe = observe;
@@ -90,7 +94,13 @@ export class Loop {
     }
   }
 
-  private log(machine: MachineName, type: "event" | "effect", body: unknown, cause: number | null, at: Millis): number {
+  private log(
+    machine: MachineName,
+    type: "event" | "effect",
+    body: unknown,
+    cause: number | null,
+    at: Millis,
+  ): number {
     const id = ++this.lastId;
     this.observe({ id, at, cause, machine, type, body } as LogEntry);
     return id;
@@ -109,7 +119,8 @@ export class Loop {
     const now = Math.max(this.lastNow, this.clock.now());
     for (const [name, machine] of this.machines) {
       const deadline = machine.nextDeadline();
-      if (deadline !== null && deadline <= now) this.post(name as "coordinator", { kind: "TimePassed" }, null);
+      if (deadline !== null && deadline <= now)
+        this.post(name as "coordinator", { kind: "TimePassed" }, null);
     }
     this.arm();
   }

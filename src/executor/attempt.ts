@@ -9,7 +9,15 @@ import { mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseAttemptId } from "../base/ids.ts";
 import type { AttemptFigures } from "../core/types.ts";
-import { isBlocksLost, newMeter, type MapOutput, type Meter, type RecordPosition, type ShuffleSpec, type TaskHost } from "../data/contract.ts";
+import {
+  isBlocksLost,
+  newMeter,
+  type MapOutput,
+  type Meter,
+  type RecordPosition,
+  type ShuffleSpec,
+  type TaskHost,
+} from "../data/contract.ts";
 import { chooseBounds, createShuffleReader, createShuffleWriter } from "../data/shuffle/shuffle.ts";
 import { sinkNamed } from "../data/sinks.ts";
 import { sourceNamed } from "../data/sources.ts";
@@ -56,8 +64,12 @@ export async function runAttempt(request: AttemptRequest, programHost: ProgramHo
   setTaskContext(contextOf(request, stage, counters, programHost.signal));
   try {
     if (stage.input.kind === "samples") {
-      chooseBounds(shuffleSpec(stage.input.shuffle, request.fns), mapOutputs(request, 0),
-        blockFile(run.scratch, assignment.attempt), host);
+      chooseBounds(
+        shuffleSpec(stage.input.shuffle, request.fns),
+        mapOutputs(request, 0),
+        blockFile(run.scratch, assignment.attempt),
+        host,
+      );
     } else {
       await pipe(request, stage, host);
     }
@@ -86,7 +98,8 @@ async function pipe(request: AttemptRequest, stage: StagePlan, host: TaskHost): 
 }
 
 /** Errors that tell their place themselves; those about a record want the reader's position too. */
-const isOurs = (error: unknown): boolean => isShoalError(error) &&
+const isOurs = (error: unknown): boolean =>
+  isShoalError(error) &&
   !["USER_ERROR", "KEY_INVALID", "VALUE_INVALID", "RECORD_INVALID"].includes(error.code);
 
 function buildSteps(request: AttemptRequest, stage: StagePlan, last: Push): Step[] {
@@ -94,8 +107,13 @@ function buildSteps(request: AttemptRequest, stage: StagePlan, last: Push): Step
   let next = last;
   for (const plan of stage.operators.toReversed()) {
     const operator = operatorNamed(plan.operator);
-    if (operator?.step === undefined) throw new ShoalError("PLAN_INVALID", `unknown operator ${plan.operator}()`);
-    const step = operator.step(plan.fns.map((place) => request.fns[place]!), plan.options, next);
+    if (operator?.step === undefined)
+      throw new ShoalError("PLAN_INVALID", `unknown operator ${plan.operator}()`);
+    const step = operator.step(
+      plan.fns.map((place) => request.fns[place]!),
+      plan.options,
+      next,
+    );
     steps.unshift(step);
     next = step.push;
   }
@@ -111,7 +129,14 @@ function openReader(request: AttemptRequest, stage: StagePlan, host: TaskHost): 
     return source.open(request.split as never, input.options, host);
   }
   const bounds = input.kind === "shuffle" && input.bounds !== null ? mapOutputs(request, 1)[0]!.file : null;
-  return createShuffleReader(shuffleSpec(input.shuffle, request.fns), assignment.index, mapOutputs(request, 0), bounds, run.scratch, host);
+  return createShuffleReader(
+    shuffleSpec(input.shuffle, request.fns),
+    assignment.index,
+    mapOutputs(request, 0),
+    bounds,
+    run.scratch,
+    host,
+  );
 }
 
 async function openWriter(request: AttemptRequest, stage: StagePlan, host: TaskHost): Promise<Writer> {
@@ -130,11 +155,16 @@ async function openWriter(request: AttemptRequest, stage: StagePlan, host: TaskH
 /** The one file that the attempt writes; no other attempt has this name. */
 function outputFile({ assignment, run }: AttemptRequest, { output }: StagePlan): string {
   if (output.kind !== "sink") return blockFile(run.scratch, assignment.attempt);
-  return run.staging === null ? resultFile(run.scratch, assignment.attempt) : stagedPart(run.staging, assignment.attempt, assignment.index);
+  return run.staging === null
+    ? resultFile(run.scratch, assignment.attempt)
+    : stagedPart(run.staging, assignment.attempt, assignment.index);
 }
 
 const shuffleSpec = (plan: ShufflePlan, fns: readonly UserFunction[]): ShuffleSpec => ({
-  how: plan.how, partitions: plan.partitions!, descending: plan.descending, fns: plan.fns.map((place) => fns[place]!),
+  how: plan.how,
+  partitions: plan.partitions!,
+  descending: plan.descending,
+  fns: plan.fns.map((place) => fns[place]!),
 });
 
 const mapOutputs = ({ assignment, run }: AttemptRequest, which: number): MapOutput[] =>
@@ -145,7 +175,9 @@ const progressEveryMs = 100;
 function taskHost(meter: Meter, memoryBytes: number, { signal, progress }: ProgramHost): TaskHost {
   let lastMs = performance.now();
   return {
-    meter, signal, memoryBytes,
+    meter,
+    signal,
+    memoryBytes,
     tick() {
       signal.throwIfAborted();
       const now = performance.now();
@@ -156,10 +188,21 @@ function taskHost(meter: Meter, memoryBytes: number, { signal, progress }: Progr
   };
 }
 
-function contextOf({ assignment, run }: AttemptRequest, stage: StagePlan, counters: Map<string, number>, signal: AbortSignal): TaskContext {
+function contextOf(
+  { assignment, run }: AttemptRequest,
+  stage: StagePlan,
+  counters: Map<string, number>,
+  signal: AbortSignal,
+): TaskContext {
   const { task, attempt } = parseAttemptId(assignment.attempt)!;
   return {
-    job: run.job, stage: stage.name, task: `t${task}`, attempt, worker: assignment.worker, slot: assignment.slot, signal,
+    job: run.job,
+    stage: stage.name,
+    task: `t${task}`,
+    attempt,
+    worker: assignment.worker,
+    slot: assignment.slot,
+    signal,
     count: (counter, by = 1) => void counters.set(counter, (counters.get(counter) ?? 0) + by),
   };
 }

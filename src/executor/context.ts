@@ -34,8 +34,9 @@ let current: TaskContext | null = null;
  */
 export function taskContext(): TaskContext {
   if (current !== null) return current;
-  throw new ShoalError("PLAN_INVALID", "taskContext() was called outside of a task",
-    { hint: "Call it inside the functions that you pass to operators, not while the plan is built." });
+  throw new ShoalError("PLAN_INVALID", "taskContext() was called outside of a task", {
+    hint: "Call it inside the functions that you pass to operators, not while the plan is built.",
+  });
 }
 
 export function setTaskContext(context: TaskContext | null): void {

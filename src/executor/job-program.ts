@@ -12,7 +12,13 @@ import { isJob, type Job, type JobOrigin } from "../plan/job.ts";
 import { parameterType } from "../plan/parameters.ts";
 import { closeRegistry, openRegistry } from "../plan/registry.ts";
 import type { Assignment } from "../protocol/assignment.ts";
-import type { AssignmentPayload, JobDescription, PreparedJob, PrepareRequest, RunData } from "../protocol/run.ts";
+import type {
+  AssignmentPayload,
+  JobDescription,
+  PreparedJob,
+  PrepareRequest,
+  RunData,
+} from "../protocol/run.ts";
 import { runAttempt } from "./attempt.ts";
 import { loadBundle } from "./load.ts";
 import type { Program } from "./program.ts";
@@ -42,7 +48,10 @@ export function createProgram(data: JobProgramData): Program {
     if (known?.run === run.job) return known.plan;
     const plan = buildPlan(job, run.parameters);
     if (fingerprint(plan) !== run.fingerprint) {
-      throw new ShoalError("PLAN_DIFFERS", `${data.entry}: the plan that this slot built is not the one that the job started with`);
+      throw new ShoalError(
+        "PLAN_DIFFERS",
+        `${data.entry}: the plan that this slot built is not the one that the job started with`,
+      );
     }
     known = { run: run.job, plan };
     return plan;
@@ -52,7 +61,10 @@ export function createProgram(data: JobProgramData): Program {
     async run(assignment: Assignment, host) {
       const job = await loading;
       const { run, split } = assignment.payload as AssignmentPayload;
-      return await runAttempt({ assignment, run, split, fns: planOf(job, run).fns, directory: data.directory }, host);
+      return await runAttempt(
+        { assignment, run, split, fns: planOf(job, run).fns, directory: data.directory },
+        host,
+      );
     },
     async call(method, argument) {
       const job = await loading;
@@ -75,29 +87,51 @@ async function loadJob(data: JobProgramData): Promise<Job> {
   }
 }
 
-function selectJob(data: JobProgramData, loaded: Readonly<Record<string, unknown>>, jobs: readonly Job[]): Job {
+function selectJob(
+  data: JobProgramData,
+  loaded: Readonly<Record<string, unknown>>,
+  jobs: readonly Job[],
+): Job {
   const { origin } = data;
   if (origin !== null) {
-    const same = jobs.filter((job) => job.origin.index === origin.index && (job.origin.file === origin.file || job.origin.file === null));
+    const same = jobs.filter(
+      (job) =>
+        job.origin.index === origin.index && (job.origin.file === origin.file || job.origin.file === null),
+    );
     if (same[0] !== undefined) return same[0];
   } else if (isJob(loaded["default"])) {
     return loaded["default"];
   }
   if (jobs.length === 1) return jobs[0]!;
   const names = Object.keys(loaded).filter((name) => isJob(loaded[name]));
-  const found = "default" in loaded ? `its default export is ${kindOf(loaded["default"])}` : "it has no default export";
-  throw new ShoalError("NOT_A_JOB", `${data.entry} is not a job's file: ${found}` +
-    (names.length > 0 ? `; jobs are exported as ${names.join(", ")}` : jobs.length > 1 ? `, and it defines ${jobs.length} jobs` : ""));
+  const found =
+    "default" in loaded ? `its default export is ${kindOf(loaded["default"])}` : "it has no default export";
+  throw new ShoalError(
+    "NOT_A_JOB",
+    `${data.entry} is not a job's file: ${found}` +
+      (names.length > 0
+        ? `; jobs are exported as ${names.join(", ")}`
+        : jobs.length > 1
+          ? `, and it defines ${jobs.length} jobs`
+          : ""),
+  );
 }
 
-const kindOf = (value: unknown): string => (value === null ? "null" : typeof value === "object" ? "an object that is no job" : `a ${typeof value}`);
+const kindOf = (value: unknown): string =>
+  value === null ? "null" : typeof value === "object" ? "an object that is no job" : `a ${typeof value}`;
 
 function describe(job: Job, data: JobProgramData): JobDescription {
   const file = job.origin.file ?? data.entry;
-  const name = basename(data.entry, extname(data.entry)) + (job.origin.index > 0 ? `#${job.origin.index + 1}` : "");
+  const name =
+    basename(data.entry, extname(data.entry)) + (job.origin.index > 0 ? `#${job.origin.index + 1}` : "");
   return {
-    name, file,
-    parameters: Object.entries(job.defaults).map(([parameter, value]) => ({ name: parameter, type: parameterType(value), default: value })),
+    name,
+    file,
+    parameters: Object.entries(job.defaults).map(([parameter, value]) => ({
+      name: parameter,
+      type: parameterType(value),
+      default: value,
+    })),
   };
 }
 
@@ -107,13 +141,21 @@ function buildPlan(job: Job, parameters: Readonly<Record<string, unknown>>): Pla
     sink = job.plan(Object.freeze(structuredClone(parameters)));
   } catch (error) {
     if (error instanceof ShoalError) throw error;
-    throw new ShoalError("USER_ERROR", `the plan failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new ShoalError(
+      "USER_ERROR",
+      `the plan failed: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   }
   return compile(sink);
 }
 
 const fingerprint = ({ stages, fns }: Plan): string =>
-  createHash("sha256").update(fingerprintText(stages)).update("\0").update(fns.map(String).join("\0")).digest("hex");
+  createHash("sha256")
+    .update(fingerprintText(stages))
+    .update("\0")
+    .update(fns.map(String).join("\0"))
+    .digest("hex");
 
 async function prepare(job: Job, request: PrepareRequest, directory: string): Promise<PreparedJob> {
   const plan = buildPlan(job, request.parameters);

@@ -23,8 +23,11 @@ beforeAll(async () => {
     export { loadBundle } from ${JSON.stringify(path.resolve(import.meta.dirname, "load.ts"))};
     export { toErrorData } from ${JSON.stringify(path.resolve(import.meta.dirname, "../errors.ts"))};`;
   await build({
-    stdin: { contents: source, resolveDir: root }, outfile: at("load.mjs"),
-    bundle: true, format: "esm", platform: "node",
+    stdin: { contents: source, resolveDir: root },
+    outfile: at("load.mjs"),
+    bundle: true,
+    format: "esm",
+    platform: "node",
   });
 });
 afterAll(() => fs.rmSync(root, { recursive: true, force: true }));
@@ -51,13 +54,18 @@ async function thrownBy(file: string, name: string): Promise<Error> {
 }
 
 test("an error in an imported module names its TypeScript line and column", async () => {
-  write("my job/job.ts", `import { boom } from "./lib/boom.ts";
+  write(
+    "my job/job.ts",
+    `import { boom } from "./lib/boom.ts";
     export const sync = (n: number) => boom(n);
     export const later = async (n: number): Promise<number> => { await null; return boom(n); };
     export async function wrapped(n: number): Promise<number> {
       try { return await later(n); } catch (cause) { throw new Error("wrapped", { cause }); }
-    }`);
-  write("my job/lib/boom.ts", `interface Point {
+    }`,
+  );
+  write(
+    "my job/lib/boom.ts",
+    `interface Point {
   x: number;
 }
 type Gone = Point;
@@ -65,7 +73,8 @@ type Gone = Point;
 export function boom(n: number): number {
   if (n > 0) throw new RangeError(\`boom \${n satisfies Gone["x"]}\`);
   return n;
-}`);
+}`,
+  );
   const file = await make("my job/job.ts");
   const boom = { file: at("my job/lib/boom.ts"), line: 7, column: 20 };
   for (const name of ["sync", "later"]) {
@@ -81,11 +90,14 @@ export function boom(n: number): number {
 
 test("a program that throws while it loads: USER_ERROR with its place and its cause", async () => {
   write("throws.ts", `import "./top.ts";`);
-  write("top.ts", `type A = 1;
+  write(
+    "top.ts",
+    `type A = 1;
 
 class Bad extends Error { override name = "Bad"; code = "E1" }
-throw new Bad("at the top");`);
-  const error = await thrownBy(await make("throws.ts"), "any") as ShoalError;
+throw new Bad("at the top");`,
+  );
+  const error = (await thrownBy(await make("throws.ts"), "any")) as ShoalError;
   expect(isShoalError(error, "USER_ERROR")).toBe(true);
   expect(error.message).toBe(`the program failed while loading: Bad: at the top (at ${at("top.ts")}:4:7)`);
   expect(error.details).toEqual({ file: at("top.ts"), line: 4, column: 7 });
@@ -96,8 +108,11 @@ test("what is thrown need not be an error, and a ShoalError passes as it is", as
   write("string.ts", `throw "just text";`);
   const error = await thrownBy(await make("string.ts"), "any");
   expect(error.message).toBe("the program failed while loading: string just text");
-  write("ours.ts", `const error: any = new Error("bad default");
-    throw Object.assign(error, { code: "BAD_PARAMETER", details: {}, [Symbol.for("shoal.error")]: true });`);
+  write(
+    "ours.ts",
+    `const error: any = new Error("bad default");
+    throw Object.assign(error, { code: "BAD_PARAMETER", details: {}, [Symbol.for("shoal.error")]: true });`,
+  );
   const ours = await thrownBy(await make("ours.ts"), "any");
   expect(ours).toMatchObject({ code: "BAD_PARAMETER", message: "bad default" });
 });
@@ -107,8 +122,10 @@ test("a damaged or absent bundle is refused, not run", async () => {
   const file = await make("fine.ts");
   await expect(thrownBy(file, "f")).rejects.toThrow("nothing thrown, but 1 returned");
   fs.writeFileSync(file, fs.readFileSync(file, "utf8").replace("1", "2"));
-  const refused = (text: string): object =>
-    ({ code: "SCRATCH_FAILED", message: expect.stringContaining(text) });
+  const refused = (text: string): object => ({
+    code: "SCRATCH_FAILED",
+    message: expect.stringContaining(text),
+  });
   expect(await thrownBy(file, "f")).toMatchObject(refused("is damaged"));
   fs.rmSync(file);
   expect(await thrownBy(file, "f")).toMatchObject(refused("cannot be read"));

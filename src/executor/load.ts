@@ -19,7 +19,7 @@ export async function loadBundle(file: string): Promise<Record<string, unknown>>
   const url = pathToFileURL(file).href;
   provideBase(url, baseOf(file) ?? url);
   try {
-    return exportsOf(await import(url) as Record<string, unknown>);
+    return exportsOf((await import(url)) as Record<string, unknown>);
   } catch (error) {
     throw isShoalError(error) ? error : loadFailed(error);
   }

@@ -12,10 +12,13 @@ interface Positioned {
 export async function userError(thrown: unknown, stage: string, reader: Positioned): Promise<ShoalError> {
   const position = await reader.position().catch(() => null);
   const where = position === null ? "" : placeOfRecord(position);
-  const record = position === null ? {} : { record: { file: position.file, unit: position.unit, at: position.at } };
+  const record =
+    position === null ? {} : { record: { file: position.file, unit: position.unit, at: position.at } };
   if (isShoalError(thrown)) {
     return new ShoalError(thrown.code, `${thrown.message}${where}`, {
-      hint: thrown.hint, details: { ...thrown.details, stage, ...record }, ...(thrown.cause === undefined ? {} : { cause: thrown.cause }),
+      hint: thrown.hint,
+      details: { ...thrown.details, stage, ...record },
+      ...(thrown.cause === undefined ? {} : { cause: thrown.cause }),
     });
   }
   const data = toErrorData(thrown);
@@ -24,7 +27,13 @@ export async function userError(thrown: unknown, stage: string, reader: Position
   const what = data.name === "NonError" ? data.message : `${data.name}: ${data.message}`;
   return new ShoalError("USER_ERROR", `${what}${place}${where}`, {
     cause: thrown,
-    details: { stage, ...record, ...(frame === undefined ? {} : { program: { file: frame.file, line: frame.line, column: frame.column } }) },
+    details: {
+      stage,
+      ...record,
+      ...(frame === undefined
+        ? {}
+        : { program: { file: frame.file, line: frame.line, column: frame.column } }),
+    },
   });
 }
 

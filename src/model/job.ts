@@ -23,17 +23,26 @@ const defined = new Map<string, number>();
  *     .countByValue()
  *     .write.tsv(output));
  */
-export function job<const P extends Parameters, R>(defaults: P, plan: (parameters: Widen<P>) => Sink<R>): Job<Widen<P>, R> {
+export function job<const P extends Parameters, R>(
+  defaults: P,
+  plan: (parameters: Widen<P>) => Sink<R>,
+): Job<Widen<P>, R> {
   if (typeof plan !== "function") {
-    throw new ShoalError("PLAN_INVALID", `job() expects (defaults, plan), received ${typeof plan} as the plan`);
+    throw new ShoalError(
+      "PLAN_INVALID",
+      `job() expects (defaults, plan), received ${typeof plan} as the plan`,
+    );
   }
   for (const [name, value] of Object.entries(defaults ?? {})) {
     if (isSimpleParameter(value)) continue;
-    throw new ShoalError("PLAN_INVALID", `the default of parameter "${name}" must be a string, number, boolean, or ` +
-      `an array of strings or of numbers; received ${value === null ? "null" : typeof value}`);
+    throw new ShoalError(
+      "PLAN_INVALID",
+      `the default of parameter "${name}" must be a string, number, boolean, or ` +
+        `an array of strings or of numbers; received ${value === null ? "null" : typeof value}`,
+    );
   }
   const file = firstUserFrame(new Error().stack ?? "")?.file ?? null;
-  const index = file === null ? 0 : defined.get(file) ?? 0;
+  const index = file === null ? 0 : (defined.get(file) ?? 0);
   if (file !== null) defined.set(file, index + 1);
   const definition: Job<Widen<P>, R> = {
     [jobBrand]: true,

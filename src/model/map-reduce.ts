@@ -10,7 +10,8 @@ import { read } from "../data/sources.ts";
 import { job } from "./job.ts";
 
 /** Pairs that a map function emits: an iterable, an async one, or a promise of one. */
-export type Emitted<K, V> = Iterable<readonly [K, V]> | AsyncIterable<readonly [K, V]> | Promise<Iterable<readonly [K, V]>>;
+export type Emitted<K, V> =
+  Iterable<readonly [K, V]> | AsyncIterable<readonly [K, V]> | Promise<Iterable<readonly [K, V]>>;
 
 export interface MapReduceDefinition<K, V, R> {
   /** Called for each file with its name and contents, or, with `records: "lines"`, for each line with its file's name. */
@@ -47,25 +48,42 @@ export interface MapReduceParameters {
 export function mapReduce<K, V, R>(definition: MapReduceDefinition<K, V, R>): Job<MapReduceParameters, void> {
   for (const name of ["map", "reduce"] as const) {
     if (typeof definition?.[name] !== "function") {
-      throw new ShoalError("PLAN_INVALID", `mapReduce() expects a function "${name}", received ${typeof definition?.[name]}`);
+      throw new ShoalError(
+        "PLAN_INVALID",
+        `mapReduce() expects a function "${name}", received ${typeof definition?.[name]}`,
+      );
     }
   }
   const { map, combine, reduce, partitions, records = "file" } = definition;
   if (combine !== undefined && typeof combine !== "function") {
-    throw new ShoalError("PLAN_INVALID", `mapReduce() expects "combine" to be a function, received ${typeof combine}`);
+    throw new ShoalError(
+      "PLAN_INVALID",
+      `mapReduce() expects "combine" to be a function, received ${typeof combine}`,
+    );
   }
   if (records !== "file" && records !== "lines") {
-    throw new ShoalError("PLAN_INVALID", `mapReduce() expects "records" to be "file" or "lines", received ${JSON.stringify(records)}`);
+    throw new ShoalError(
+      "PLAN_INVALID",
+      `mapReduce() expects "records" to be "file" or "lines", received ${JSON.stringify(records)}`,
+    );
   }
   const defaults: MapReduceParameters = { input: [], output: "" };
   return job(defaults, ({ input, output }) => {
     for (const [name, value] of Object.entries({ input, output })) {
-      if (value.length === 0) throw new ShoalError("BAD_PARAMETER", `the job needs a value for "${name}"`, { hint: `Pass --${name}.` });
+      if (value.length === 0)
+        throw new ShoalError("BAD_PARAMETER", `the job needs a value for "${name}"`, {
+          hint: `Pass --${name}.`,
+        });
     }
     const source = records === "file" ? read.files(input) : read.lines(input, { withFile: true });
     const mapped = spreadMap.method(source as Dataset<unknown>, map);
-    const grouped = shuffle(mapped, "mapReduce", "group", combine === undefined ? [] : [combine],
-      partitions === undefined ? {} : { partitions });
+    const grouped = shuffle(
+      mapped,
+      "mapReduce",
+      "group",
+      combine === undefined ? [] : [combine],
+      partitions === undefined ? {} : { partitions },
+    );
     return (spreadReduce.method(grouped, reduce) as Dataset<[K, R]>).write.tsv(output);
   });
 }

@@ -13,7 +13,10 @@ export function noteLine(note: Note): string | null {
       return `${taskName(note.task)} is tried again: attempt ${note.failed} failed: ${why}`;
     }
     case "backup-started":
-      return `${note.attempt} was started as a backup: the first attempt has run for ${formatDuration(note.ageMs)}, the median is ${formatDuration(note.medianMs)}`;
+      return (
+        `${note.attempt} was started as a backup: the first attempt has run for ${formatDuration(note.ageMs)}, ` +
+        `the median is ${formatDuration(note.medianMs)}`
+      );
     case "output-remade":
       return `${taskName(note.task)} is done again: the output of ${note.lost} is lost: ${note.why}`;
     case "stage-started":

@@ -15,7 +15,7 @@ import { currentRegistry } from "../plan/registry.ts";
 import type { JobDescription, PreparedJob } from "../protocol/run.ts";
 import type { Progress } from "../report/observer.ts";
 import type { Report } from "../report/report.ts";
-import { JobRun } from "./job-run.ts";
+import { runJob } from "./job-run.ts";
 
 /** A job: the value itself, or the file that exports it. */
 export type JobRef<P extends Parameters = Parameters, R = unknown> = Job<P, R> | URL | string;
@@ -29,13 +29,15 @@ export interface RunOptions {
   readonly splitBytes?: number;
   /** Replace an output directory that is not empty and not this job's own. Default false. */
   readonly overwrite?: boolean;
+  /** Start anew, whatever an earlier process of the same job has done. Default false: its finished tasks are kept. */
+  readonly fresh?: boolean;
   /** Wall time of one attempt. Default: no limit. */
   readonly taskTimeoutMs?: number;
   /** When the run began for its report, on `performance.now()`'s clock. Default: now. */
   readonly startedAt?: number;
   /** Called at most ten times a second. */
   readonly onProgress?: (progress: Progress) => void;
-  /** A decision worth telling: a retry, a backup, a lost slot. One line. */
+  /** A decision worth telling: what is kept of an earlier process, a retry, a backup, a lost slot. One line. */
   readonly onNote?: (line: string) => void;
 }
 
@@ -85,22 +87,55 @@ export class Shoal {
    * Rejects with a ShoalError: what failed, whether it certainly did not happen, what to do. A failed or cancelled job
    * leaves the output as it was. Jobs of one connection run one after the other.
    *
+   * Whatever ended an earlier process that ran the same job (an error, a cancellation, kill -9): the tasks that it had
+   * finished are not done again, unless the program, the parameters or their input have changed, or `fresh` is said.
+   *
    * @example
    * await using shoal = await connect();
    * const { output, report } = await shoal.run(wordcount, { input: "books/*.txt", output: "counts" });
    */
-  async run<P extends Parameters, R>(job: Job<P, R>, parameters?: Partial<NoInfer<P>>, options?: RunOptions): Promise<JobResult<R>>;
-  async run(job: URL | string, parameters?: Readonly<Record<string, unknown>>, options?: RunOptions): Promise<JobResult<unknown>>;
-  async run(job: JobRef, parameters: Readonly<Record<string, unknown>> = {}, options: RunOptions = {}): Promise<JobResult<unknown>> {
+  async run<P extends Parameters, R>(
+    job: Job<P, R>,
+    parameters?: Partial<NoInfer<P>>,
+    options?: RunOptions,
+  ): Promise<JobResult<R>>;
+  async run(
+    job: URL | string,
+    parameters?: Readonly<Record<string, unknown>>,
+    options?: RunOptions,
+  ): Promise<JobResult<unknown>>;
+  async run(
+    job: JobRef,
+    parameters: Readonly<Record<string, unknown>> = {},
+    options: RunOptions = {},
+  ): Promise<JobResult<unknown>> {
     const startedAt = options.startedAt ?? performance.now();
     checkOptions(options);
     options.signal?.throwIfAborted();
-    const { program, description } = await unlessAborted(options.signal, this.open(job));
-    const defaults = Object.fromEntries(description.parameters.map((parameter) => [parameter.name, parameter.default]));
+    const { program, bundle: hash, description } = await unlessAborted(options.signal, this.open(job));
+    const defaults = Object.fromEntries(
+      description.parameters.map((parameter) => [parameter.name, parameter.default]),
+    );
     const filled = fillParameters(defaults, parameters);
-    const request = { parameters: filled, partitions: options.partitions ?? null, splitBytes: options.splitBytes ?? null };
-    const prepared = await unlessAborted(options.signal, this.settings.driver.call(program, "prepare", request)) as PreparedJob;
-    return await new JobRun({ settings: this.settings, program, description, parameters: filled, prepared, options, startedAt }).run();
+    const prepare = async (splitBytes: number | null): Promise<PreparedJob> => {
+      const request = { parameters: filled, partitions: options.partitions ?? null, splitBytes };
+      return (await unlessAborted(
+        options.signal,
+        this.settings.driver.call(program, "prepare", request),
+      )) as PreparedJob;
+    };
+    const prepared = await prepare(options.splitBytes ?? null);
+    return await runJob({
+      settings: this.settings,
+      program,
+      bundle: hash,
+      description,
+      parameters: filled,
+      prepared,
+      prepare,
+      options,
+      startedAt,
+    });
   }
 
   /** Ends all slots. Jobs that run are cut off. Idempotent. */
@@ -114,20 +149,29 @@ export class Shoal {
     await this.close();
   }
 
-  private async open(job: JobRef): Promise<{ program: ProgramRef; description: JobDescription }> {
+  private async open(
+    job: JobRef,
+  ): Promise<{ program: ProgramRef; bundle: string; description: JobDescription }> {
     if (this.isClosed) throw new ShoalError("CLOSED", "the connection was closed");
     const { stateDir, directory, driver, executor, runtime } = this.settings;
     const entry = await entryOf(job, directory);
     const bundled = await bundle(entry, { stateDir, runtimeExports: runtime.exports });
     const program: ProgramRef = {
       module: executor,
-      data: { bundle: bundled.file, entry, origin: isJob(job) ? job.origin : null, runtime: runtime.url, directory },
+      data: {
+        bundle: bundled.file,
+        entry,
+        origin: isJob(job) ? job.origin : null,
+        runtime: runtime.url,
+        directory,
+      },
     };
     driver.preload?.(program);
     const key = JSON.stringify(program.data);
-    const description = this.descriptions.get(key) ?? ((await driver.call(program, "describe", null)) as JobDescription);
+    const description =
+      this.descriptions.get(key) ?? ((await driver.call(program, "describe", null)) as JobDescription);
     this.descriptions.set(key, description);
-    return { program, description };
+    return { program, bundle: bundled.hash, description };
   }
 }
 
@@ -136,11 +180,16 @@ async function entryOf(job: JobRef, directory: string): Promise<string> {
     return job.startsWith("file:") ? fileURLToPath(job) : path.resolve(directory, job);
   }
   if (job instanceof URL) return fileURLToPath(job);
-  if (!isJob(job)) throw new ShoalError("NOT_A_JOB", `run() expects a job, a URL or a path, received ${job === null ? "null" : typeof job}`);
+  if (!isJob(job))
+    throw new ShoalError(
+      "NOT_A_JOB",
+      `run() expects a job, a URL or a path, received ${job === null ? "null" : typeof job}`,
+    );
   const { file } = job.origin;
   if (file !== null && (await stat(file).catch(() => null)) !== null) return file;
-  throw new ShoalError("JOB_NOT_FOUND", "the file that defines this job cannot be found from its stack",
-    { hint: "Pass the file instead of the value: shoal.run(new URL(\"./job.ts\", import.meta.url), …)." });
+  throw new ShoalError("JOB_NOT_FOUND", "the file that defines this job cannot be found from its stack", {
+    hint: 'Pass the file instead of the value: shoal.run(new URL("./job.ts", import.meta.url), …).',
+  });
 }
 
 /** What `work` gives, unless the signal comes first: there is nothing yet to clean up. */
@@ -164,7 +213,10 @@ function checkOptions(options: RunOptions): void {
   const whole = (name: "partitions" | "splitBytes" | "taskTimeoutMs", min: number, max: number): void => {
     const value = options[name];
     if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) return;
-    throw new ShoalError("BAD_OPTION", `${name} must be an integer from ${min} to ${max}, received ${String(value)}`);
+    throw new ShoalError(
+      "BAD_OPTION",
+      `${name} must be an integer from ${min} to ${max}, received ${String(value)}`,
+    );
   };
   whole("partitions", 1, 100_000);
   whole("splitBytes", 1, Number.MAX_SAFE_INTEGER);
@@ -182,4 +234,3 @@ export function inertShoal(): Shoal {
   };
   return { describe: never, run: never, close: never, [Symbol.asyncDispose]: never } as unknown as Shoal;
 }
-

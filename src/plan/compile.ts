@@ -8,7 +8,16 @@
 
 import { ShoalError } from "../errors.ts";
 import { Sink } from "./dataset.ts";
-import type { DatasetNode, Json, OperatorNode, Options, ShuffleHow, ShuffleNode, SourceNode, UserFunction } from "./nodes.ts";
+import type {
+  DatasetNode,
+  Json,
+  OperatorNode,
+  Options,
+  ShuffleHow,
+  ShuffleNode,
+  SourceNode,
+  UserFunction,
+} from "./nodes.ts";
 
 export interface OperatorPlan {
   readonly operator: string;
@@ -28,7 +37,12 @@ export interface ShufflePlan {
 export type StageInput =
   | { readonly kind: "source"; readonly source: string; readonly options: Options }
   /** Partition i of the shuffle that stage `from` wrote; for a sort, within the bounds that stage `bounds` chose. */
-  | { readonly kind: "shuffle"; readonly from: number; readonly bounds: number | null; readonly shuffle: ShufflePlan }
+  | {
+      readonly kind: "shuffle";
+      readonly from: number;
+      readonly bounds: number | null;
+      readonly shuffle: ShufflePlan;
+    }
   /** The samples of the sorted runs that stage `from` wrote; one task, no records. */
   | { readonly kind: "samples"; readonly from: number; readonly shuffle: ShufflePlan };
 
@@ -55,8 +69,9 @@ export interface Plan {
 /** Stages of the plan that ends in `sink`. Throws PLAN_INVALID when `sink` is no sink. */
 export function compile(sink: unknown): Plan {
   if (!isSink(sink)) {
-    throw new ShoalError("PLAN_INVALID", `the plan must return a sink, received ${describePlan(sink)}`,
-      { hint: "End the plan with .write.tsv(output), .write.text(output), .collect() or .count()." });
+    throw new ShoalError("PLAN_INVALID", `the plan must return a sink, received ${describePlan(sink)}`, {
+      hint: "End the plan with .write.tsv(output), .write.text(output), .collect() or .count().",
+    });
   }
   const builder = new StageBuilder();
   const chain = chainOf(sink.node.parent);
@@ -72,7 +87,9 @@ export function compile(sink: unknown): Plan {
 
 /** Branded by shape, not by class: the bundle may hold another copy of the class. */
 const isSink = (value: unknown): value is Sink<unknown> =>
-  typeof value === "object" && value !== null && (value as { node?: { kind?: unknown } }).node?.kind === "sink";
+  typeof value === "object" &&
+  value !== null &&
+  (value as { node?: { kind?: unknown } }).node?.kind === "sink";
 
 function describePlan(value: unknown): string {
   if (value === null || typeof value !== "object") return value === null ? "null" : typeof value;
@@ -83,7 +100,8 @@ function describePlan(value: unknown): string {
 
 function chainOf(node: DatasetNode): readonly DatasetNode[] {
   const chain: DatasetNode[] = [];
-  for (let at: DatasetNode | null = node; at !== null; at = at.kind === "source" ? null : at.parent) chain.push(at);
+  for (let at: DatasetNode | null = node; at !== null; at = at.kind === "source" ? null : at.parent)
+    chain.push(at);
   return chain.reverse();
 }
 
@@ -107,7 +125,10 @@ class StageBuilder {
 
   shuffle(node: ShuffleNode): void {
     const shuffle: ShufflePlan = {
-      how: node.how, fns: this.places(node.fns), descending: node.descending, partitions: node.partitions,
+      how: node.how,
+      fns: this.places(node.fns),
+      descending: node.descending,
+      partitions: node.partitions,
     };
     const from = this.end({ kind: "shuffle", shuffle }, node.operator);
     if (node.how !== "sort") {
@@ -122,7 +143,13 @@ class StageBuilder {
   end(output: StageOutput, name: string | null): number {
     if (name !== null && this.names.at(-1) !== name) this.names.push(name);
     const index = this.stages.length;
-    this.stages.push({ index, name: this.names.join(" → "), input: this.input, operators: this.operators, output });
+    this.stages.push({
+      index,
+      name: this.names.join(" → "),
+      input: this.input,
+      operators: this.operators,
+      output,
+    });
     return index;
   }
 
@@ -136,22 +163,36 @@ export const defaultPartitions = (inputBytes: number): number =>
   Math.min(256, Math.max(1, Math.ceil(inputBytes / (32 * 2 ** 20))));
 
 /** The stages with every open partition count filled in; `override` (the command line's --partitions) wins over all. */
-export function resolvePartitions(stages: readonly StagePlan[], inputBytes: number, override: number | null): StagePlan[] {
-  const fill = (shuffle: ShufflePlan): ShufflePlan =>
-    ({ ...shuffle, partitions: override ?? shuffle.partitions ?? defaultPartitions(inputBytes) });
+export function resolvePartitions(
+  stages: readonly StagePlan[],
+  inputBytes: number,
+  override: number | null,
+): StagePlan[] {
+  const fill = (shuffle: ShufflePlan): ShufflePlan => ({
+    ...shuffle,
+    partitions: override ?? shuffle.partitions ?? defaultPartitions(inputBytes),
+  });
   return stages.map((stage) => ({
     ...stage,
-    input: stage.input.kind === "source" ? stage.input : { ...stage.input, shuffle: fill(stage.input.shuffle) },
-    output: stage.output.kind === "shuffle" ? { kind: "shuffle", shuffle: fill(stage.output.shuffle) } : stage.output,
+    input:
+      stage.input.kind === "source" ? stage.input : { ...stage.input, shuffle: fill(stage.input.shuffle) },
+    output:
+      stage.output.kind === "shuffle"
+        ? { kind: "shuffle", shuffle: fill(stage.output.shuffle) }
+        : stage.output,
   }));
 }
 
 /** The plan as canonical text: equal on two sides if and only if they built the same plan. */
-export const fingerprintText = (stages: readonly StagePlan[]): string => canonicalJson(stages as unknown as Json);
+export const fingerprintText = (stages: readonly StagePlan[]): string =>
+  canonicalJson(stages as unknown as Json);
 
 function canonicalJson(value: Json): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   const object = value as { readonly [key: string]: Json };
-  return `{${Object.keys(object).sort().map((key) => `${JSON.stringify(key)}:${canonicalJson(object[key]!)}`).join(",")}}`;
+  return `{${Object.keys(object)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(object[key]!)}`)
+    .join(",")}}`;
 }

@@ -41,4 +41,12 @@ export class Sink<R> {
 }
 
 /** A literal type as the type that it is one of: `[word, 1] as const` makes sums of numbers, not of ones. */
-export type Widened<V> = V extends number ? number : V extends string ? string : V extends boolean ? boolean : V extends bigint ? bigint : V;
+export type Widened<V> = V extends number
+  ? number
+  : V extends string
+    ? string
+    : V extends boolean
+      ? boolean
+      : V extends bigint
+        ? bigint
+        : V;

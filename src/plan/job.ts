@@ -28,10 +28,15 @@ export const isJob = (value: unknown): value is Job =>
 
 /** Parameters of a default such as `string[]`: literal types widened, so that other values may be passed. */
 export type Widen<P> = {
-  [K in keyof P]: P[K] extends string ? string
-    : P[K] extends number ? number
-    : P[K] extends boolean ? boolean
-    : P[K] extends readonly string[] ? readonly string[]
-    : P[K] extends readonly number[] ? readonly number[]
-    : P[K];
+  [K in keyof P]: P[K] extends string
+    ? string
+    : P[K] extends number
+      ? number
+      : P[K] extends boolean
+        ? boolean
+        : P[K] extends readonly string[]
+          ? readonly string[]
+          : P[K] extends readonly number[]
+            ? readonly number[]
+            : P[K];
 };

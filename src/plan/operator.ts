@@ -38,19 +38,30 @@ export function requireFunction(operator: string, value: unknown): UserFunction 
 
 export function requirePartitions(operator: string, value: unknown): number | null {
   if (value === undefined || value === null) return null;
-  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= partitionsMax) return value;
-  throw new ShoalError("PLAN_INVALID",
-    `${operator}() expects partitions to be an integer from 1 to ${partitionsMax}, received ${describeKind(value)}`);
+  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= partitionsMax)
+    return value;
+  throw new ShoalError(
+    "PLAN_INVALID",
+    `${operator}() expects partitions to be an integer from 1 to ${partitionsMax}, received ${describeKind(value)}`,
+  );
 }
 
 export const partitionsMax = 100_000;
 
 const describeKind = (value: unknown): string =>
-  value === null ? "null" : typeof value === "number" || typeof value === "string" ? JSON.stringify(value) ?? String(value) : typeof value;
+  value === null
+    ? "null"
+    : typeof value === "number" || typeof value === "string"
+      ? (JSON.stringify(value) ?? String(value))
+      : typeof value;
 
 /** The Dataset after a narrow operator. */
-export const narrow = (on: Dataset<unknown>, operator: string, fns: readonly UserFunction[], options: { [key: string]: Json } = {}): Dataset<unknown> =>
-  new Dataset({ kind: "operator", parent: on.node, operator, fns, options });
+export const narrow = (
+  on: Dataset<unknown>,
+  operator: string,
+  fns: readonly UserFunction[],
+  options: { [key: string]: Json } = {},
+): Dataset<unknown> => new Dataset({ kind: "operator", parent: on.node, operator, fns, options });
 
 export interface ShuffleOptions {
   /** Number of reduce tasks and of output files. Default: a function of the input's size. 1 to 100,000. */
@@ -58,10 +69,19 @@ export interface ShuffleOptions {
 }
 
 /** The Dataset after an exchange of records between tasks. */
-export const shuffle = (on: Dataset<unknown>, operator: string, how: ShuffleHow, fns: readonly UserFunction[],
-  options: ShuffleOptions & { readonly descending?: boolean } = {}): Dataset<unknown> =>
+export const shuffle = (
+  on: Dataset<unknown>,
+  operator: string,
+  how: ShuffleHow,
+  fns: readonly UserFunction[],
+  options: ShuffleOptions & { readonly descending?: boolean } = {},
+): Dataset<unknown> =>
   new Dataset({
-    kind: "shuffle", parent: on.node, operator, how, fns,
+    kind: "shuffle",
+    parent: on.node,
+    operator,
+    how,
+    fns,
     partitions: requirePartitions(operator, options?.partitions),
     descending: options?.descending === true,
   });

@@ -10,7 +10,9 @@ const isNumber = (value: unknown): value is number => typeof value === "number" 
 const isString = (value: unknown): value is string => typeof value === "string";
 
 export const isSimpleParameter = (value: unknown): value is ParameterValue =>
-  isString(value) || isNumber(value) || typeof value === "boolean" ||
+  isString(value) ||
+  isNumber(value) ||
+  typeof value === "boolean" ||
   (Array.isArray(value) && (value.every(isString) || value.every(isNumber)));
 
 /** The type that a default gives its parameter. An empty array is one of strings. */
@@ -20,7 +22,8 @@ export function parameterType(value: ParameterValue): ParameterType {
 }
 
 const fits = (type: ParameterType, value: unknown): boolean => {
-  if (type.endsWith("[]")) return Array.isArray(value) && value.every(type === "number[]" ? isNumber : isString);
+  if (type.endsWith("[]"))
+    return Array.isArray(value) && value.every(type === "number[]" ? isNumber : isString);
   return type === "number" ? isNumber(value) : typeof value === type;
 };
 
@@ -31,14 +34,22 @@ export function fillParameters(defaults: Parameters, given: Readonly<Record<stri
     if (value === undefined) continue;
     if (!Object.hasOwn(defaults, name)) {
       const near = nearest(name, Object.keys(defaults));
-      throw new ShoalError("BAD_PARAMETER", `the job has no parameter "${name}"` +
-        (near === null ? `; it has ${Object.keys(defaults).join(", ") || "none"}` : `; did you mean "${near}"?`));
+      throw new ShoalError(
+        "BAD_PARAMETER",
+        `the job has no parameter "${name}"` +
+          (near === null
+            ? `; it has ${Object.keys(defaults).join(", ") || "none"}`
+            : `; did you mean "${near}"?`),
+      );
     }
     const type = parameterType(defaults[name]!);
     // One string where several may be given is the list of it.
     const accepted = type === "string[]" && isString(value) ? [value] : value;
     if (!fits(type, accepted)) {
-      throw new ShoalError("BAD_PARAMETER", `parameter "${name}" must be a ${type}, received ${describe(value)}`);
+      throw new ShoalError(
+        "BAD_PARAMETER",
+        `parameter "${name}" must be a ${type}, received ${describe(value)}`,
+      );
     }
     filled[name] = accepted as ParameterValue;
   }
@@ -46,4 +57,10 @@ export function fillParameters(defaults: Parameters, given: Readonly<Record<stri
 }
 
 const describe = (value: unknown): string =>
-  isString(value) ? JSON.stringify(value) : Array.isArray(value) ? "an array" : value === null ? "null" : `${typeof value} ${String(value)}`;
+  isString(value)
+    ? JSON.stringify(value)
+    : Array.isArray(value)
+      ? "an array"
+      : value === null
+        ? "null"
+        : `${typeof value} ${String(value)}`;

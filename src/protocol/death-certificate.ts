@@ -20,6 +20,15 @@ export interface DeathCertificate {
   readonly signal: string | null;
   /** Which limit it ran into, or null if memory was not the cause as far as is known. */
   readonly outOfMemory: "heap" | "buffers" | "rss" | null;
+  /**
+   * The limit of Shoal's that it ran into, and what was in use. A guess: threads share one process, and which of
+   * them took the memory could not be measured. Absent if there was none, or if the system ended it.
+   */
+  readonly memoryLimit?: {
+    readonly limitBytes: number;
+    readonly usedBytes: number;
+    readonly isGuess: boolean;
+  };
   /** Oldest first, at most 60. */
   readonly memory: readonly MemorySample[];
   /** Its last lines of output, at most 20. */

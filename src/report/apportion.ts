@@ -8,7 +8,8 @@ export function apportion(parts: readonly number[], total: number): number[] {
   const exact = parts.map((part) => (part / sum) * total);
   const rounded = exact.map(Math.floor);
   let left = total - rounded.reduce((a, b) => a + b, 0);
-  const byRemainder = exact.map((value, i) => ({ i, remainder: value - rounded[i]! }))
+  const byRemainder = exact
+    .map((value, i) => ({ i, remainder: value - rounded[i]! }))
     .sort((a, b) => b.remainder - a.remainder || a.i - b.i);
   for (const { i } of byRemainder) {
     if (left <= 0) break;

@@ -64,9 +64,10 @@ function karpFlattLines(report: Report, work: Work): string[] {
   const formula = "Karp-Flatt metric (1990): e = (1/ψ - 1/p) / (1 - 1/p)";
   if (e === null) return [formula, "  not defined on one slot; run with --slots 2 or more to measure it"];
   const overhead = e - work.serialShare;
-  const meaning = overhead > minorShare
-    ? `${overhead.toFixed(4)} above f: not the serial part alone, but the other losses too`
-    : "close to f: the serial part is what limits this run";
+  const meaning =
+    overhead > minorShare
+      ? `${overhead.toFixed(4)} above f: not the serial part alone, but the other losses too`
+      : "close to f: the serial part is what limits this run";
   const figures = `ψ = T1 / wall = ${psi.toFixed(3)}, p = ${report.slots}: e = ${e.toFixed(4)}`;
   return [formula, `  ${figures}, ${meaning}`];
 }
@@ -83,13 +84,18 @@ function boundLines(report: Report, work: Work): string[] {
 }
 
 function adviceLines(report: Report): string[] {
-  const ranked = causes.filter((cause) => report.shares[cause] >= minorShare)
-    .sort((a, b) => report.lost[b] - report.lost[a]).slice(0, 3);
+  const ranked = causes
+    .filter((cause) => report.shares[cause] >= minorShare)
+    .sort((a, b) => report.lost[b] - report.lost[a])
+    .slice(0, 3);
   const title = "Why not faster with more slots?";
   if (ranked.length === 0) {
     const lost = percent(1 - report.shares.busy);
-    return [title, `  It would be: only ${lost} of the time was lost. More slots help while there are cores` +
-      " for them and tasks to fill them."];
+    return [
+      title,
+      `  It would be: only ${lost} of the time was lost. More slots help while there are cores` +
+        " for them and tasks to fill them.",
+    ];
   }
   return [title, ...ranked.map((cause) => `  ${percent(report.shares[cause])} ${advice[cause](report)}`)];
 }
@@ -105,19 +111,26 @@ const advice: Readonly<Record<Cause, (report: Report) => string>> = {
   stragglers: (report) => {
     const { stage, index } = worstStage(report);
     const { longestTaskMs, medianTaskMs } = stage;
-    return `stragglers: the longest task of stage ${index + 1} took ${formatDuration(longestTaskMs)},` +
-      ` the median ${formatDuration(medianTaskMs)}; ` + (index === 0 ? "smaller splits (--split-size) divide it"
-        : "more partitions (--partitions) divide it, unless it is one key");
+    return (
+      `stragglers: the longest task of stage ${index + 1} took ${formatDuration(longestTaskMs)},` +
+      ` the median ${formatDuration(medianTaskMs)}; ` +
+      (index === 0
+        ? "smaller splits (--split-size) divide it"
+        : "more partitions (--partitions) divide it, unless it is one key")
+    );
   },
   retries: ({ retries, backups, remade }) =>
     `work that came to nothing: ${retries} retries, ${backups} backups, ${remade} outputs made anew`,
   idle: (report) => {
-    const few = report.stages.map((stage, i) => ({ tasks: stage.tasks, number: i + 1 }))
+    const few = report.stages
+      .map((stage, i) => ({ tasks: stage.tasks, number: i + 1 }))
       .filter(({ tasks }) => tasks > 1 && tasks < report.slots);
     if (few.length === 0) return "idle: gaps between tasks; larger splits (--split-size) make fewer of them";
     const counts = few.slice(0, 3).map(({ tasks, number }) => `stage ${number} has ${tasks} tasks`);
-    return `idle: ${counts.join(", ")} for ${report.slots} slots; smaller splits (--split-size) or more` +
-      " --partitions make more";
+    return (
+      `idle: ${counts.join(", ")} for ${report.slots} slots; smaller splits (--split-size) or more` +
+      " --partitions make more"
+    );
   },
 };
 

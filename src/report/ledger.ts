@@ -20,6 +20,8 @@ export interface StageTally {
   readonly info: StageInfo;
   begun: boolean;
   finished: number;
+  /** Of these, what earlier processes had finished. */
+  adopted: number;
   active: number;
   running: number;
   startedAt: Millis | null;
@@ -63,14 +65,30 @@ export class Ledger {
   private isOver = false;
   private readonly liveOfTask = new Map<TaskNumber, number>();
   private readonly now: { -readonly [K in keyof Moment]: Moment[K] } = {
-    running: 0, pending: 0, unstarted: 0, usable: 0, phase: "before",
+    running: 0,
+    pending: 0,
+    unstarted: 0,
+    usable: 0,
+    phase: "before",
   };
 
   constructor(stages: readonly StageInfo[]) {
     this.tasks = new TaskTable(stages);
     this.stages = stages.map((info) => ({
-      info, begun: false, finished: 0, active: 0, running: 0, startedAt: null, endedAt: null,
-      recordsIn: 0, recordsOut: 0, bytesIn: 0, bytesOut: 0, liveRecords: 0, liveBytes: 0,
+      info,
+      begun: false,
+      finished: 0,
+      adopted: 0,
+      active: 0,
+      running: 0,
+      startedAt: null,
+      endedAt: null,
+      recordsIn: 0,
+      recordsOut: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+      liveRecords: 0,
+      liveBytes: 0,
     }));
   }
 
@@ -151,12 +169,28 @@ export class Ledger {
     if (this.stages.every(isDone)) this.now.phase = "after";
   }
 
+  /** The task was finished by an earlier process: what it has read counts, the time that it took does not. */
+  adopt(task: TaskNumber, at: Millis, figures: AttemptFigures): void {
+    const stage = this.tasks.stageOf(task);
+    if (stage === null || this.tasks.isFinished(task)) return;
+    this.change(stage, (tally) => {
+      this.tasks.adopt(task);
+      tally.begun = true;
+      tally.finished++;
+      tally.adopted++;
+      tally.endedAt = at;
+      this.count(tally, figures);
+    });
+    if (this.stages.every(isDone)) this.now.phase = "after";
+  }
+
   /** The task's output was lost. Returns the slot time that was spent in vain. */
   reopen(task: TaskNumber): Millis {
     const stage = this.tasks.stageOf(task);
     if (stage === null || !this.tasks.isFinished(task)) return 0;
     let spent = 0;
     this.change(stage, (tally) => {
+      if (this.tasks.isAdopted(task)) tally.adopted--;
       spent = this.tasks.reopen(task);
       tally.finished--;
       if (this.liveOfTask.has(task)) tally.active++;

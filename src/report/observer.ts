@@ -51,8 +51,8 @@ export class RunObserver {
   /** Takes the next entry of the run's log. Quick, and never throws for what an entry says. */
   observe(entry: LogEntry): void {
     if (entry.machine !== "coordinator") return;
-    const isRefused = entry.type === "effect" && entry.body.kind === "EventIgnored" &&
-      entry.cause === this.unsettled?.entry;
+    const isRefused =
+      entry.type === "effect" && entry.body.kind === "EventIgnored" && entry.cause === this.unsettled?.entry;
     this.settle(isRefused);
     // A log's time never decreases; one that does (or that begins before `startedAt`) is taken as standing
     // still.
@@ -84,13 +84,21 @@ export class RunObserver {
     }
     const time = this.timeline.until(end, this.ledger.moment);
     return totalUp(this.info, this.ledger, {
-      outcome: this.outcome, time, wastedMs, unfinishedMs, ...this.decisions,
+      outcome: this.outcome,
+      time,
+      wastedMs,
+      unfinishedMs,
+      ...this.decisions,
     });
   }
 
   private onEvent(event: CoordinatorEvent, at: Millis, entry: number): void {
     const { ledger } = this;
     switch (event.kind) {
+      case "OutputsAdopted":
+        for (const { task, figures } of event.outputs) ledger.adopt(task, at, figures);
+        this.sample(at);
+        return;
       case "AttemptStarted": {
         const attempt = ledger.assign(event.attempt, event.worker, false);
         if (attempt !== null) ledger.start(attempt, at);

@@ -14,7 +14,10 @@ import type { RunInfo } from "./run-info.ts";
 const estimateAfterMs = 500;
 
 export function progressOf(
-  info: RunInfo, ledger: Ledger, rate: RecentRate, now: Millis,
+  info: RunInfo,
+  ledger: Ledger,
+  rate: RecentRate,
+  now: Millis,
   decisions: { readonly retries: number; readonly backups: number },
 ): Progress {
   const index = ledger.current;
@@ -57,7 +60,8 @@ function estimate(stage: StageTally, bytesPerSecond: number, now: Millis): Milli
   if (ageMs < estimateAfterMs) return null;
   const bytesLeft = (inputBytes ?? 0) - bytesSoFar(stage);
   if (bytesLeft > 0 && bytesPerSecond > 0) return Math.round((bytesLeft * 1000) / bytesPerSecond);
-  return stage.finished === 0 ? null : Math.round((ageMs * (tasks - stage.finished)) / stage.finished);
+  const done = stage.finished - stage.adopted;
+  return done === 0 ? null : Math.round((ageMs * (tasks - stage.finished)) / done);
 }
 
 const bytesSoFar = (tally: StageTally): number => tally.bytesIn + tally.liveBytes;

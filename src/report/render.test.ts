@@ -6,23 +6,61 @@ import type { Report } from "./report.ts";
 import { amdahl, karpFlatt, scheduleBounds } from "./speed-up-laws.ts";
 
 const stage = {
-  name: "read.lines → flatMap → countByValue", wallMs: 3110, tasks: 32, finishedTasks: 32, recordsIn: 5_000_000, recordsOut: 800_000,
-  bytesIn: 268_435_456, bytesOut: 12_000_000, medianTaskMs: 180, longestTaskMs: 640.5,
+  name: "read.lines → flatMap → countByValue",
+  wallMs: 3110,
+  tasks: 32,
+  finishedTasks: 32,
+  keptTasks: 0,
+  recordsIn: 5_000_000,
+  recordsOut: 800_000,
+  bytesIn: 268_435_456,
+  bytesOut: 12_000_000,
+  medianTaskMs: 180,
+  longestTaskMs: 640.5,
 };
 
 const report: Report = {
-  job: "wordcount", outcome: "succeeded", wallMs: 3420, slots: 2, capacityMs: 6840, busyMs: 6000, speedup: 6000 / 3420,
+  job: "wordcount",
+  outcome: "succeeded",
+  wallMs: 3420,
+  slots: 2,
+  capacityMs: 6840,
+  busyMs: 6000,
+  speedup: 6000 / 3420,
   lost: { startUp: 240, serial: 120, waiting: 60, stragglers: 380, retries: 0, idle: 40 },
   shares: {
-    busy: 6000 / 6840, startUp: 240 / 6840, serial: 120 / 6840, waiting: 60 / 6840, stragglers: 380 / 6840, retries: 0, idle: 40 / 6840,
+    busy: 6000 / 6840,
+    startUp: 240 / 6840,
+    serial: 120 / 6840,
+    waiting: 60 / 6840,
+    stragglers: 380 / 6840,
+    retries: 0,
+    idle: 40 / 6840,
   },
   unsharedMs: { startUp: 120, oneTask: 0, end: 60 },
-  stages: [stage, {
-    ...stage, name: "countByValue → tsv", wallMs: 130, tasks: 8, finishedTasks: 8, recordsIn: 800_000, bytesIn: 12_000_000,
-    medianTaskMs: 25, longestTaskMs: 31,
-  }],
-  input: { files: 12, records: 5_000_000, bytes: 268_435_456 }, output: { records: 61_234, bytes: 812_345 },
-  spills: 0, spilledBytes: 0, skipped: 0, retries: 0, backups: 0, remade: 0, counters: {},
+  stages: [
+    stage,
+    {
+      ...stage,
+      name: "countByValue → tsv",
+      wallMs: 130,
+      tasks: 8,
+      finishedTasks: 8,
+      recordsIn: 800_000,
+      bytesIn: 12_000_000,
+      medianTaskMs: 25,
+      longestTaskMs: 31,
+    },
+  ],
+  input: { files: 12, records: 5_000_000, bytes: 268_435_456 },
+  output: { records: 61_234, bytes: 812_345 },
+  spills: 0,
+  spilledBytes: 0,
+  skipped: 0,
+  retries: 0,
+  backups: 0,
+  remade: 0,
+  counters: {},
 };
 
 describe("renderReport", () => {
@@ -48,19 +86,30 @@ out  793 KiB, 61,234 records
 
   it("tells of what is out of the ordinary only when there is some", () => {
     const lines = renderReport({
-      ...report, outcome: "failed", slots: 1, spills: 3, spilledBytes: 2 ** 20, skipped: 7, retries: 2, backups: 1, remade: 1,
-      counters: { empty: 1234, less: -5, part: 0.5 }, stages: [{ ...stage, finishedTasks: 30 }],
+      ...report,
+      outcome: "failed",
+      slots: 1,
+      spills: 3,
+      spilledBytes: 2 ** 20,
+      skipped: 7,
+      retries: 2,
+      backups: 1,
+      remade: 1,
+      counters: { empty: 1234, less: -5, part: 0.5 },
+      stages: [{ ...stage, finishedTasks: 30, keptTasks: 12 }],
     });
     expect(lines[0]).toContain("wordcount failed in 3.42 s on 1 slot,");
     expect(lines.join("\n")).toContain("30 of 32");
     expect(lines.slice(-2)).toEqual([
-      "     3 spills of 1.00 MiB, 7 records skipped, 2 retries, 1 backups, 1 outputs made anew",
+      "     12 tasks kept from before, 3 spills of 1.00 MiB, 7 records skipped, 2 retries, 1 backups, 1 outputs made anew",
       "     counters: empty 1,234, less -5, part 0.5",
     ]);
   });
 
   it("keeps to its size with a hundred stages and counters", () => {
-    const counters = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`counter ${i} ${"x".repeat(100)}`, i]));
+    const counters = Object.fromEntries(
+      Array.from({ length: 100 }, (_, i) => [`counter ${i} ${"x".repeat(100)}`, i]),
+    );
     const lines = renderReport({ ...report, stages: Array.from({ length: 100 }, () => stage), counters });
     expect(lines.length).toBeLessThan(32);
     expect(lines.join("\n")).toContain("and 88 more stages");
@@ -69,9 +118,19 @@ out  793 KiB, 61,234 records
 
   it("prints a run of no time at all", () => {
     const none = { startUp: 0, serial: 0, waiting: 0, stragglers: 0, retries: 0, idle: 0 };
-    const lines = renderReport({
-      ...report, wallMs: 0, capacityMs: 0, busyMs: 0, speedup: 0, lost: none, shares: { busy: 0, ...none }, stages: [],
-    }, { explain: true });
+    const lines = renderReport(
+      {
+        ...report,
+        wallMs: 0,
+        capacityMs: 0,
+        busyMs: 0,
+        speedup: 0,
+        lost: none,
+        shares: { busy: 0, ...none },
+        stages: [],
+      },
+      { explain: true },
+    );
     expect(lines.join("\n")).not.toMatch(/NaN|Infinity/);
   });
 });
@@ -97,7 +156,12 @@ describe("explain", () => {
   });
 
   it("finds the serial share again where nothing else is lost", () => {
-    const serialOnly: Report = { ...report, wallMs: 3100, busyMs: 6000, unsharedMs: { startUp: 60, oneTask: 0, end: 40 } };
+    const serialOnly: Report = {
+      ...report,
+      wallMs: 3100,
+      busyMs: 6000,
+      unsharedMs: { startUp: 60, oneTask: 0, end: 40 },
+    };
     const lines = explain(serialOnly).join("\n");
     expect(lines).toContain("f = 0.0164");
     expect(lines).toContain("e = 0.0164, close to f");
@@ -106,10 +170,17 @@ describe("explain", () => {
   it("has an answer on one slot, without any loss, and for each cause", () => {
     expect(explain({ ...report, slots: 1, wallMs: 6840 }).join("\n")).toContain("not defined on one slot");
     const { shares } = report;
-    const even = Object.fromEntries(Object.keys(shares).map((name) => [name, name === "busy" ? 1 : 0])) as Report["shares"];
+    const even = Object.fromEntries(
+      Object.keys(shares).map((name) => [name, name === "busy" ? 1 : 0]),
+    ) as Report["shares"];
     expect(explain({ ...report, shares: even }).join("\n")).toContain("It would be");
     for (const [cause, word] of Object.entries({
-      startUp: "start-up:", serial: "serial:", waiting: "waiting for data:", stragglers: "stragglers:", retries: "came to nothing", idle: "idle:",
+      startUp: "start-up:",
+      serial: "serial:",
+      waiting: "waiting for data:",
+      stragglers: "stragglers:",
+      retries: "came to nothing",
+      idle: "idle:",
     })) {
       expect(explain({ ...report, shares: { ...even, [cause]: 0.5 } }).at(-1)).toContain(word);
     }

@@ -22,8 +22,12 @@ export function reportJson(report: Report): ReportJson {
     busyMs: report.busyMs,
     speedup: round(report.speedup, 4),
     lost: {
-      startUp: lost.startUp, serial: lost.serial, waiting: lost.waiting,
-      stragglers: lost.stragglers, retries: lost.retries, idle: lost.idle,
+      startUp: lost.startUp,
+      serial: lost.serial,
+      waiting: lost.waiting,
+      stragglers: lost.stragglers,
+      retries: lost.retries,
+      idle: lost.idle,
     },
     shares: {
       busy: round(shares.busy, 6),
@@ -40,6 +44,7 @@ export function reportJson(report: Report): ReportJson {
       wallMs: round(stage.wallMs, 3),
       tasks: stage.tasks,
       finishedTasks: stage.finishedTasks,
+      keptTasks: stage.keptTasks,
       recordsIn: stage.recordsIn,
       recordsOut: stage.recordsOut,
       bytesIn: stage.bytesIn,

@@ -70,10 +70,12 @@ export interface Progress {
 
 export interface StageReport {
   readonly name: string;
-  /** From the stage's first attempt to its last task's end; 0 for a stage that never began. */
+  /** Of this process: from the stage's first attempt to its last task's end; 0 for a stage that never began. */
   readonly wallMs: Millis;
   readonly tasks: number;
   readonly finishedTasks: number;
+  /** Of these, how many an earlier process of the job had finished. */
+  readonly keptTasks: number;
   readonly recordsIn: number;
   readonly recordsOut: number;
   readonly bytesIn: number;

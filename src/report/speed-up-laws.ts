@@ -25,5 +25,7 @@ export interface ScheduleBounds {
  * T∞ the longest chain in it. R. L. Graham, "Bounds for certain multiprocessing anomalies", Bell System Technical
  * Journal 45 (1966).
  */
-export const scheduleBounds = (work: number, chain: number, p: number): ScheduleBounds =>
-  ({ least: Math.max(work / p, chain), most: chain + (work - chain) / p });
+export const scheduleBounds = (work: number, chain: number, p: number): ScheduleBounds => ({
+  least: Math.max(work / p, chain),
+  most: chain + (work - chain) / p,
+});

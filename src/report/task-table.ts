@@ -20,6 +20,8 @@ const open = 0;
 const finished = 1;
 /** Finished once, and its output lost since. */
 const reopened = 2;
+/** Finished by an earlier process. */
+const adopted = 3;
 
 export class TaskTable {
   readonly size: number;
@@ -59,7 +61,16 @@ export class TaskTable {
   }
 
   isFinished(task: TaskNumber): boolean {
-    return this.state[task] === finished;
+    return this.state[task] === finished || this.state[task] === adopted;
+  }
+
+  isAdopted(task: TaskNumber): boolean {
+    return this.state[task] === adopted;
+  }
+
+  /** It took no time of this run. */
+  adopt(task: TaskNumber): void {
+    this.state[task] = adopted;
   }
 
   /** True if the task finished before, so that its figures were counted already. */

@@ -47,8 +47,16 @@ export class Timeline {
   constructor(slots: number, startedAt: Millis) {
     this.startedAt = startedAt;
     this.sums = {
-      slots, wall: 0, occupied: 0, startUp: 0, serial: 0, stragglers: 0, idle: 0,
-      beforeWall: 0, oneTaskWall: 0, afterWall: 0,
+      slots,
+      wall: 0,
+      occupied: 0,
+      startUp: 0,
+      serial: 0,
+      stragglers: 0,
+      idle: 0,
+      beforeWall: 0,
+      oneTaskWall: 0,
+      afterWall: 0,
     };
   }
 

@@ -30,7 +30,10 @@ export function totalUp(info: RunInfo, ledger: Ledger, sums: Sums): Report {
   const capacityMs = time.slots * wallMs;
   const parts = partsOf(ledger, sums, time.slots * time.wall);
   const names = Object.keys(parts) as Part[];
-  const rounded = apportion(names.map((name) => parts[name]), capacityMs);
+  const rounded = apportion(
+    names.map((name) => parts[name]),
+    capacityMs,
+  );
   const core = Object.fromEntries(names.map((name, i) => [name, rounded[i]!])) as Record<Part, number>;
   const { busy, ...lost } = core;
   const share = (name: Part): number => (capacityMs === 0 ? 0 : core[name] / capacityMs);
@@ -90,8 +93,11 @@ function partsOf(ledger: Ledger, sums: Sums, capacity: number): Record<Part, num
     idle: time.idle + overhead,
   };
   const residual = capacity - causes.reduce((total, cause) => total + parts[cause], parts.busy);
-  invariant(Math.abs(residual) <= 1e-6 * (1 + capacity), "R4",
-    () => `${residual} of ${capacity} core-milliseconds have no cause: ${JSON.stringify(parts)}`);
+  invariant(
+    Math.abs(residual) <= 1e-6 * (1 + capacity),
+    "R4",
+    () => `${residual} of ${capacity} core-milliseconds have no cause: ${JSON.stringify(parts)}`,
+  );
   return parts;
 }
 
@@ -102,6 +108,7 @@ function stageReport(ledger: Ledger, tally: StageTally, index: number): StageRep
     wallMs: tally.startedAt === null ? 0 : Math.max(0, (tally.endedAt ?? tally.startedAt) - tally.startedAt),
     tasks: tally.info.tasks,
     finishedTasks: tally.finished,
+    keptTasks: tally.adopted,
     recordsIn: tally.recordsIn,
     recordsOut: tally.recordsOut,
     bytesIn: tally.bytesIn,

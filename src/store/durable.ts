@@ -1,5 +1,6 @@
 // Small files that are either wholly there or not there at all, and directories whose entries last.
 
+import { closeSync, fsyncSync, openSync } from "node:fs";
 import { mkdir, open, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -45,6 +46,19 @@ export async function syncDirectory(path: string): Promise<void> {
     if (code !== "EINVAL" && code !== "ENOTSUP") throw error;
   } finally {
     await directory.close();
+  }
+}
+
+/** The same, at once. */
+export function syncDirectoryNow(path: string): void {
+  const directory = openSync(path, "r");
+  try {
+    fsyncSync(directory);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "EINVAL" && code !== "ENOTSUP") throw error;
+  } finally {
+    closeSync(directory);
   }
 }
 

@@ -36,7 +36,10 @@ export async function lockState(state: string): Promise<StateLock> {
       const lock = await tryToTake(state, directory, draft);
       if (lock !== null) return lock;
     }
-    throw new ShoalError("STATE_LOCKED", `the state directory ${state} changed hands ${takesMax} times in a moment`);
+    throw new ShoalError(
+      "STATE_LOCKED",
+      `the state directory ${state} changed hands ${takesMax} times in a moment`,
+    );
   } catch (cause) {
     if (cause instanceof ShoalError) throw cause;
     const reason = (cause as Error).message;
@@ -52,7 +55,8 @@ async function tryToTake(state: string, directory: string, draft: string): Promi
   if (highest > 0) {
     const holder = await holderOf(fileOf(directory, highest));
     if (holder === "gone") return null;
-    if (holder !== "free" && livenessOf(holder) !== "dead") throw locked(state, holder, fileOf(directory, highest));
+    if (holder !== "free" && livenessOf(holder) !== "dead")
+      throw locked(state, holder, fileOf(directory, highest));
   }
   const mine = highest + 1;
   const file = fileOf(directory, mine);
@@ -108,10 +112,10 @@ async function holderOf(file: string): Promise<ProcessIdentity | "free" | "gone"
   }
 }
 
-/** Deletes numbers before the holder's, and drafts of processes that are gone. */
+/** Deletes numbers before the holder's, with their drafts, and drafts of processes that are gone. */
 async function clean(directory: string, holder: number): Promise<void> {
   for (const name of await readdir(directory)) {
-    const number = Number(/^(\d+)\.json$/.exec(name)?.[1] ?? Infinity);
+    const number = Number(/^(\d+)\.json(?:\.\d+\.draft)?$/.exec(name)?.[1] ?? Infinity);
     const isDraft = name.startsWith("draft-") || name.endsWith(".draft");
     const isStale = number < holder || (isDraft && (await isAbandoned(join(directory, name))));
     if (isStale) await rm(join(directory, name), { force: true }).catch(() => {});
@@ -127,9 +131,18 @@ function locked(state: string, holder: ProcessIdentity, file: string): ShoalErro
   const { pid, host, since } = holder;
   const details = { state, pid, host, since };
   if (livenessOf(holder) !== "unknown") {
-    return new ShoalError("STATE_LOCKED", `the state directory ${state} is in use by process ${pid} since ${since}`, { details });
+    return new ShoalError(
+      "STATE_LOCKED",
+      `the state directory ${state} is in use by process ${pid} since ${since}`,
+      { details },
+    );
   }
-  return new ShoalError("STATE_LOCKED", `the state directory ${state} is in use by process ${pid} on ${host} since ${since}`, {
-    details, hint: `Wait for it, use another --state directory, or delete ${file} if that machine is gone for good.`,
-  });
+  return new ShoalError(
+    "STATE_LOCKED",
+    `the state directory ${state} is in use by process ${pid} on ${host} since ${since}`,
+    {
+      details,
+      hint: `Wait for it, use another --state directory, or delete ${file} if that machine is gone for good.`,
+    },
+  );
 }

@@ -16,6 +16,8 @@ export interface OutputRequest {
   readonly overwrite: boolean;
   /** Absolute paths of what is read; the output must not be inside of them, nor they inside the output. */
   readonly roots: readonly string[];
+  /** The run whose staging directory is there, to be gone on with. */
+  readonly continues?: string;
   /** A relative output is relative to this directory. */
   readonly directory: string;
 }
@@ -47,7 +49,10 @@ export async function checkTarget(output: string, { roots, directory }: OutputRe
   if (found === null) return target;
   if (!found.isDirectory()) throw invalid(output, "is a file, expected a directory or nothing");
   if (found.dev !== (await stat(dirname(target))).dev) {
-    throw invalid(output, "is the root of a mounted file system, which cannot be replaced; name a directory in it");
+    throw invalid(
+      output,
+      "is the root of a mounted file system, which cannot be replaced; name a directory in it",
+    );
   }
   await requireWritable(output, target);
   return target;
@@ -61,22 +66,34 @@ export async function requireReplaceable(target: string, request: OutputRequest)
   const { job, overwrite, directory } = request;
   const occupant = await occupantOf(target);
   if (occupant.kind === "missing" || occupant.kind === "empty") return occupant.kind;
-  for (const [place, what] of [[directory, "the current directory"], [homedir(), "the home directory"]] as const) {
+  for (const [place, what] of [
+    [directory, "the current directory"],
+    [homedir(), "the home directory"],
+  ] as const) {
     if (isWithin(realOf(place), target)) throw invalid(target, `holds ${what}, and is never replaced`);
   }
   if (overwrite) return occupant.kind;
   if (occupant.kind === "output" && occupant.marker.job === job) return occupant.kind;
   const details = { target, job: occupant.marker?.job ?? null };
   if (occupant.kind === "output") {
-    throw new ShoalError("OUTPUT_NOT_EMPTY",
+    throw new ShoalError(
+      "OUTPUT_NOT_EMPTY",
       `the output directory ${target} holds the output of the job ${JSON.stringify(occupant.marker.job)}, ` +
-      `this is ${JSON.stringify(job)}`, { details });
+        `this is ${JSON.stringify(job)}`,
+      { details },
+    );
   }
   const more = occupant.names.length - namesShownMax;
-  const names = occupant.names.slice(0, namesShownMax).map((name) => JSON.stringify(name)).join(", ");
-  throw new ShoalError("OUTPUT_NOT_EMPTY",
+  const names = occupant.names
+    .slice(0, namesShownMax)
+    .map((name) => JSON.stringify(name))
+    .join(", ");
+  throw new ShoalError(
+    "OUTPUT_NOT_EMPTY",
     `the output directory ${target} holds what is not this job's output: ${names}` +
-    `${more > 0 ? ` and ${more} more` : ""}`, { details });
+      `${more > 0 ? ` and ${more} more` : ""}`,
+    { details },
+  );
 }
 
 async function requireWritable(output: string, directory: string): Promise<void> {
@@ -84,15 +101,22 @@ async function requireWritable(output: string, directory: string): Promise<void>
     await access(directory, constants.W_OK | constants.X_OK);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    const why = code === "EROFS" ? "the file system is read-only"
-      : code === "ENOTDIR" ? "it is no directory" : "permission denied";
+    const why =
+      code === "EROFS"
+        ? "the file system is read-only"
+        : code === "ENOTDIR"
+          ? "it is no directory"
+          : "permission denied";
     throw invalid(output, `cannot be written: ${directory}: ${why} (${code})`, cause);
   }
 }
 
 const invalid = (output: string, what: string, cause?: unknown): ShoalError =>
-  new ShoalError("OUTPUT_INVALID", `the output directory ${JSON.stringify(output)} ${what}`,
-    cause === undefined ? {} : { cause });
+  new ShoalError(
+    "OUTPUT_INVALID",
+    `the output directory ${JSON.stringify(output)} ${what}`,
+    cause === undefined ? {} : { cause },
+  );
 
 const isWithin = (path: string, directory: string): boolean =>
   path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep);

@@ -34,7 +34,9 @@ export async function occupantOf(directory: string): Promise<Occupant> {
   const marker = names.includes(markerFile) ? await readMarker(directory) : null;
   const known = new Set(marker === null ? [] : [...marker.files, markerFile]);
   const foreign = names.filter((name) => !known.has(name)).sort();
-  return foreign.length > 0 || marker === null ? { kind: "foreign", names: foreign, marker } : { kind: "output", marker };
+  return foreign.length > 0 || marker === null
+    ? { kind: "foreign", names: foreign, marker }
+    : { kind: "output", marker };
 }
 
 /** Null where there is none, or none of ours. */
@@ -44,7 +46,8 @@ export async function readMarker(directory: string): Promise<Marker | null> {
     value = JSON.parse(await readFile(join(directory, markerFile), "utf8"));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR" || error instanceof SyntaxError) return null;
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR" || error instanceof SyntaxError)
+      return null;
     throw error;
   }
   if (typeof value !== "object" || value === null) return null;

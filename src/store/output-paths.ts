@@ -21,7 +21,8 @@ export const partName = (index: number): string => `part-${String(index).padStar
 export const stagedPart = (staging: string, attempt: string, index: number): string =>
   join(attemptDirectory(staging, attempt), partName(index));
 
-export const attemptDirectory = (staging: string, attempt: string): string => join(staging, "attempts", attempt);
+export const attemptDirectory = (staging: string, attempt: string): string =>
+  join(staging, "attempts", attempt);
 
 export const newDirectory = (staging: string): string => join(staging, "new");
 export const oldDirectory = (staging: string): string => join(staging, "old");

@@ -9,21 +9,37 @@ import { oldDirectory, ownerFile, stagingPrefix } from "./output-paths.ts";
 import { identityIn, livenessOf, type ProcessIdentity } from "./process.ts";
 
 /**
- * Restores what crashed runs had put aside, and deletes their staging directories. OUTPUT_BUSY if a living process has
- * one. Those of other machines are left alone: nobody here can tell whether they live.
+ * Restores what runs that are over had put aside, and deletes their staging directories, but for that of the run `kept`.
+ * OUTPUT_BUSY if a living process has one. Those of other machines are left alone: nobody here can tell whether they live.
  */
-export async function sweepStagings(target: string): Promise<void> {
+export async function sweepStagings(target: string, kept: string | null = null): Promise<void> {
   for (const staging of await stagingsOf(target)) {
     const owner = await ownerOf(staging);
+    if (kept !== null && staging === stagingOf(target, kept)) {
+      // whoever asks for it holds the lock of the state directory that the run belongs to: nobody else is at work on it
+      if (await recoverStaging(staging, target)) continue;
+      throw new ShoalError(
+        "OUTPUT_NOT_EMPTY",
+        `a run that was cut off had put the old output aside to ` +
+          `${oldDirectory(staging)}, and something else is in its place ${target} now`,
+        {
+          hint: "Move one of the two to where it belongs, and run the same command again.",
+          details: { target },
+        },
+      );
+    }
     if (owner === null) {
       // its maker died before it wrote its name: only an empty directory is certain to hold nothing
       await rmdir(staging).catch(() => {});
       continue;
     }
-    const liveness = livenessOf(owner);
+    const liveness = owner.isReleased ? "dead" : livenessOf(owner);
     if (liveness === "alive") {
-      throw new ShoalError("OUTPUT_BUSY", `process ${owner.pid} has been writing to ${target} since ${owner.since}`,
-        { details: { target, pid: owner.pid, since: owner.since } });
+      throw new ShoalError(
+        "OUTPUT_BUSY",
+        `process ${owner.pid} has been writing to ${target} since ${owner.since}`,
+        { details: { target, pid: owner.pid, since: owner.since } },
+      );
     }
     if (liveness === "unknown" || !(await recoverStaging(staging, target))) continue;
     await rm(staging, { recursive: true, force: true });
@@ -35,7 +51,7 @@ export async function liveStagings(target: string): Promise<string[]> {
   const live: string[] = [];
   for (const staging of await stagingsOf(target)) {
     const owner = await ownerOf(staging);
-    if (owner !== null && livenessOf(owner) === "alive") live.push(staging);
+    if (owner !== null && !owner.isReleased && livenessOf(owner) === "alive") live.push(staging);
   }
   return live;
 }
@@ -62,9 +78,25 @@ async function stagingsOf(target: string): Promise<string[]> {
   return (await readdir(parent)).filter((name) => name.startsWith(prefix)).map((name) => join(parent, name));
 }
 
-async function ownerOf(staging: string): Promise<ProcessIdentity | null> {
+/** Deletes the staging directory of a run that is given up, after restoring what it had put aside. */
+export async function removeStaging(target: string, run: string): Promise<void> {
+  const staging = stagingOf(target, run);
+  const owner = await ownerOf(staging);
+  if (owner === null || (!owner.isReleased && livenessOf(owner) !== "dead")) return;
+  if (await recoverStaging(staging, target)) await rm(staging, { recursive: true, force: true });
+}
+
+const stagingOf = (target: string, run: string): string =>
+  join(dirname(target), `${stagingPrefix(basename(target))}${run}`);
+
+/** `isReleased`: its process lives on perhaps, but has let go of it. */
+async function ownerOf(
+  staging: string,
+): Promise<(ProcessIdentity & { readonly isReleased: boolean }) | null> {
   try {
-    return identityIn(JSON.parse(await readFile(join(staging, ownerFile), "utf8")));
+    const value = JSON.parse(await readFile(join(staging, ownerFile), "utf8")) as { released?: unknown };
+    const identity = identityIn(value);
+    return identity === null ? null : { ...identity, isReleased: value.released === true };
   } catch {
     return null;
   }

@@ -409,6 +409,120 @@ describe("what crashed runs left", () => {
   });
 });
 
+describe("the same run goes on", () => {
+  const part = (attempt: string, n: number, bytes: number) => ({ attempt, part: n, bytes });
+  const goOn = async (run: string): Promise<OutputTransaction> => await begin(run, { continues: run });
+
+  it("with the parts that are there, whole, after it had let go of them in this very process", async () => {
+    const first = await begin("r1");
+    writePart(first.staging, "t0.1", 0, "one");
+    writePart(first.staging, "t1.2", 1, "two");
+    writePart(first.staging, "t2.1", 2, "half");
+    writePart(first.staging, "t9.1", 3, "never finished");
+    await first.suspend();
+    const second = await goOn("r1");
+    const kept = await second.keep(
+      [part("t0.1", 0, 3), part("t1.2", 1, 3), part("t2.1", 2, 99), part("t4.1", 4, 1)],
+      5,
+    );
+    expect([...kept]).toEqual(["t0.1", "t1.2"]);
+    expect(readdirSync(join(second.staging, "attempts")).sort()).toEqual(["t0.1", "t1.2"]);
+    writePart(second.staging, "t2.2", 2, "three");
+    await second.commit([
+      { attempt: "t0.1", part: 0 },
+      { attempt: "t1.2", part: 1 },
+      { attempt: "t2.2", part: 2 },
+    ]);
+    expect(Object.values(contentsOf())).toEqual(["one", "two", "three"]);
+    expect(leftovers()).toEqual([]);
+  });
+
+  it("after a commit that was cut short while it assembled: what was moved is moved back", async () => {
+    const first = await begin("r1");
+    writePart(first.staging, "t0.1", 0, "one");
+    writePart(first.staging, "t1.1", 1, "two");
+    await first.assemble(
+      [
+        { attempt: "t0.1", part: 0 },
+        { attempt: "t1.1", part: 1 },
+      ],
+      {},
+    );
+    await first.suspend();
+    const second = await goOn("r1");
+    expect((await second.keep([part("t0.1", 0, 3), part("t1.1", 1, 3)], 2)).size).toBe(2);
+    await second.commit([
+      { attempt: "t0.1", part: 0 },
+      { attempt: "t1.1", part: 1 },
+    ]);
+    expect(Object.values(contentsOf())).toEqual(["one", "two"]);
+    expect(leftovers()).toEqual([]);
+  });
+
+  it("with the output it has published: nothing is left to do, and nothing is done", async () => {
+    await produce("r1", ["one", "two"]);
+    const before = readFileSync(join(directory, "out/.shoal.json"), "utf8");
+    const second = await goOn("r1");
+    expect((await second.keep([part("t0.1", 0, 3), part("t1.1", 1, 3)], 2)).size).toBe(2);
+    expect(second.files).toEqual(["part-00000", "part-00001"]);
+    await second.commit([
+      { attempt: "t0.1", part: 0 },
+      { attempt: "t1.1", part: 1 },
+    ]);
+    expect(readFileSync(join(directory, "out/.shoal.json"), "utf8")).toBe(before);
+    expect(leftovers()).toEqual([]);
+  });
+
+  it("but not with a published output that was changed since, nor with that of another run", async () => {
+    await produce("r1", ["one", "two"]);
+    writeFileSync(join(directory, "out/part-00001"), "changed");
+    const second = await goOn("r1");
+    expect((await second.keep([part("t0.1", 0, 3), part("t1.1", 1, 3)], 2)).size).toBe(0);
+    await second.suspend();
+    await produce("r2", ["one", "two"]);
+    const third = await goOn("r1");
+    expect((await third.keep([part("t0.1", 0, 3), part("t1.1", 1, 3)], 2)).size).toBe(0);
+    await third.abort();
+  });
+
+  it("not if something else has taken the place of the old output that it had put aside", async () => {
+    await produce("r0", ["old"]);
+    const first = await begin("r1");
+    writePart(first.staging, "t0.1", 0, "one");
+    await first.assemble([{ attempt: "t0.1", part: 0 }], {});
+    await first.moveOldAside();
+    await first.suspend();
+    mkdirSync(join(directory, "out"));
+    writeFileSync(join(directory, "out/precious"), "mine");
+    await expect(goOn("r1")).rejects.toMatchObject({
+      code: "OUTPUT_NOT_EMPTY",
+      message: expect.stringContaining("put the old output aside"),
+    });
+    expect(contentsOf(join(first.staging, "old"))).toEqual({ "part-00000": "old" });
+    rmSync(join(directory, "out"), { recursive: true });
+    const second = await goOn("r1");
+    expect(contentsOf()).toEqual({ "part-00000": "old" });
+    await second.abort();
+  });
+
+  it("as another run takes parts over, under other names", async () => {
+    const first = await begin("r1");
+    writePart(first.staging, "t0.1", 0, "one");
+    writePart(first.staging, "t1.1", 1, "two");
+    await first.suspend();
+    const second = await begin("r2", { continues: "r1" });
+    const taken = await second.takeFrom("r1", [
+      { from: part("t1.1", 1, 3), attempt: "t0.1", part: 0 },
+      { from: part("t0.1", 0, 99), attempt: "t1.1", part: 1 },
+    ]);
+    expect([...taken]).toEqual(["t0.1"]);
+    expect(readFileSync(second.attemptFile("t0.1", 0), "utf8")).toBe("two");
+    expect(existsSync(first.staging)).toBe(false);
+    await second.abort();
+    expect(leftovers()).toEqual([]);
+  });
+});
+
 describe("kill -9", () => {
   const steps = ["begin", "write", "assemble", "moveOldAside", "renameNewIn", "done"] as const;
 
@@ -419,7 +533,9 @@ describe("kill -9", () => {
       import { dirname } from "node:path";
       const { OutputTransaction, planOutput } = await import(${JSON.stringify(bundle)});
       const after = (name) => { if (name === ${JSON.stringify(step)}) process.kill(process.pid, "SIGKILL"); };
-      const plan = await planOutput("out", { job: "count", overwrite: false, roots: [], directory: ${JSON.stringify(directory)} });
+      const plan = await planOutput("out", {
+        job: "count", overwrite: false, roots: [], directory: ${JSON.stringify(directory)},
+      });
       const transaction = await OutputTransaction.begin(plan, "r" + process.pid);
       after("begin");
       const file = transaction.attemptFile("t0.1", 0);

@@ -22,14 +22,25 @@ export function createProgram(script) {
         });
       });
       if (act.lost !== undefined) {
-        throw Object.assign(new Error(`scripted loss seen by ${attempt}`), { name: "BlocksLostError", lost: act.lost });
+        throw Object.assign(new Error(`scripted loss seen by ${attempt}`), {
+          name: "BlocksLostError",
+          lost: act.lost,
+        });
       }
       if (act.end === "fail") throw new Error(`scripted failure of ${attempt}`);
       if (act.end === "fail-final") throw new ShoalError("RECORD_INVALID", `scripted failure of ${attempt}`);
       if (act.end === "exit") process.reallyExit(3);
       return {
-        recordsIn: 1, recordsOut: 1, bytesIn: 1, bytesOut: 1, spills: 0, spilledBytes: 0, skipped: 0, waitMs: 0,
-        runMs: durationMs, counters: {},
+        recordsIn: 1,
+        recordsOut: 1,
+        bytesIn: 1,
+        bytesOut: 1,
+        spills: 0,
+        spilledBytes: 0,
+        skipped: 0,
+        waitMs: 0,
+        runMs: durationMs,
+        counters: {},
       };
     },
   };

@@ -2,11 +2,14 @@
 // factory; what it cannot do is a deviation with a reason, and becomes a skipped test that prints it.
 
 import { afterEach, describe, expect, test } from "vitest";
-import { jobId, parseAttemptId, type AttemptId } from "../../src/base/ids.ts";
+import { jobId, parseAttemptId, workerId, type AttemptId } from "../../src/base/ids.ts";
 import { defaultLimits, type JobLimits, type JobOutcome, type StageSpec } from "../../src/core/types.ts";
 import type { LogEntry } from "../../src/core/log.ts";
-import type { Driver, DriverJob } from "../../src/driver/driver.ts";
-import type { Script } from "./script.ts";
+import type { Driver, DriverJob, OutputsAdopted } from "../../src/driver/driver.ts";
+import { causality } from "../checkers/causality.ts";
+import { check } from "../checkers/checker.ts";
+import { checkersOfLog } from "../checkers/list.ts";
+import { figures, type Script } from "./script.ts";
 
 export interface DriverFactory {
   readonly name: string;
@@ -30,12 +33,18 @@ interface RunSettings {
   readonly script?: Script;
   readonly slots?: number;
   readonly limits?: Partial<JobLimits>;
+  readonly adopt?: readonly OutputsAdopted[];
   readonly commit?: () => Promise<void>;
   /** Sees each entry as it happens. */
   readonly onEntry?: (entry: LogEntry, controller: AbortController) => void;
 }
 
-const stage = (name: string, tasks: number, reads: number[] = [], output: StageSpec["output"] = "kept"): StageSpec => ({ name, tasks, reads, output });
+const stage = (
+  name: string,
+  tasks: number,
+  reads: number[] = [],
+  output: StageSpec["output"] = "kept",
+): StageSpec => ({ name, tasks, reads, output });
 const twoStages = [stage("map", 4, [], "blocks"), stage("reduce", 2, [0])];
 
 export function conformance(factory: DriverFactory): void {
@@ -44,15 +53,23 @@ export function conformance(factory: DriverFactory): void {
     await Promise.all(open.splice(0).map((driver) => driver.close()));
   });
 
-  async function run(settings: RunSettings, driver = factory.create(settings.script ?? {}, settings.slots ?? 2)): Promise<Ran> {
+  async function run(
+    settings: RunSettings,
+    driver = factory.create(settings.script ?? {}, settings.slots ?? 2),
+  ): Promise<Ran> {
     open.push(driver);
     const controller = new AbortController();
     const log: LogEntry[] = [];
     const commits: AttemptId[][] = [];
     const discarded: AttemptId[] = [];
     const job: DriverJob = {
-      spec: { id: jobId("j1"), stages: settings.stages ?? twoStages, limits: { ...defaultLimits, ...settings.limits } },
+      spec: {
+        id: jobId("j1"),
+        stages: settings.stages ?? twoStages,
+        limits: { ...defaultLimits, ...settings.limits },
+      },
       program: { module: factory.programModule, data: settings.script ?? {} },
+      ...(settings.adopt === undefined ? {} : { adopt: settings.adopt }),
       payload: (index, task) => ({ index, task }),
       commit: async (winners) => {
         commits.push([...winners]);
@@ -65,7 +82,11 @@ export function conformance(factory: DriverFactory): void {
         settings.onEntry?.(entry, controller);
       },
     };
-    return { outcome: await driver.run(job), log, commits, discarded };
+    const outcome = await driver.run(job);
+    // Whatever the test is about: the log must stand up to the checkers of simulated runs.
+    const published = outcome.kind === "succeeded" ? commits.map((winners) => ({ winners })) : [];
+    check({ spec: job.spec, log, commits: published, outcome }, [causality(), ...checkersOfLog()]);
+    return { outcome, log, commits, discarded };
   }
 
   const it = (name: string, body: () => Promise<void>): void => {
@@ -84,9 +105,12 @@ export function conformance(factory: DriverFactory): void {
 
     it("a reduce task gets the finished attempts of all map tasks, in task order", async () => {
       const { log } = await run({ script: { "t1.1": { end: "fail" } } });
-      const inputs = effects(log, "AssignAttempt").filter((effect) => effect.stage === 1).map((effect) => effect.inputs);
+      const inputs = effects(log, "AssignAttempt")
+        .filter((effect) => effect.stage === 1)
+        .map((effect) => effect.inputs);
       expect(inputs.length).toBe(2);
-      for (const [maps] of inputs) expect(maps!.map(({ attempt }) => attempt)).toEqual(["t0.1", "t1.2", "t2.1", "t3.1"]);
+      for (const [maps] of inputs)
+        expect(maps!.map(({ attempt }) => attempt)).toEqual(["t0.1", "t1.2", "t2.1", "t3.1"]);
     });
 
     it("no slot runs two attempts at a time, and no more run than there are slots", async () => {
@@ -97,11 +121,15 @@ export function conformance(factory: DriverFactory): void {
         if (body.kind === "RunAttempt") most = Math.max(most, ++running);
         if (body.kind === "SlotFinished" || body.kind === "SlotFailed") running--;
       }
-      expect(most).toBe(3);
+      // All three at once, unless a slot takes longer to start than the others to do everything.
+      expect(most).toBeLessThanOrEqual(3);
+      expect(most).toBeGreaterThan(1);
     });
 
     it("a task that fails is tried again, under a new attempt number, and its output is discarded", async () => {
-      const { outcome, commits, discarded } = await run({ script: { "t4.1": { end: "fail" }, "t4.2": { end: "fail" } } });
+      const { outcome, commits, discarded } = await run({
+        script: { "t4.1": { end: "fail" }, "t4.2": { end: "fail" } },
+      });
       expect(outcome).toEqual({ kind: "succeeded" });
       expect(commits).toEqual([["t4.3", "t5.1"]]);
       expect(discarded).toEqual(expect.arrayContaining(["t4.1", "t4.2"]));
@@ -162,7 +190,10 @@ export function conformance(factory: DriverFactory): void {
     });
 
     it("an attempt beyond its time limit is ended and counts as failed", async () => {
-      const { outcome } = await run({ script: { t0: { end: "hang" } }, limits: { taskTimeoutMs: 40, errorAttemptsMax: 2 } });
+      const { outcome } = await run({
+        script: { t0: { end: "hang" } },
+        limits: { taskTimeoutMs: 40, errorAttemptsMax: 2 },
+      });
       expect(outcome).toMatchObject({ kind: "failed", task: 0 });
       expect(JSON.stringify(outcome)).toContain("TASK_TIMEOUT");
     });
@@ -181,11 +212,37 @@ export function conformance(factory: DriverFactory): void {
 
     it("a commit that fails fails the job", async () => {
       const { outcome } = await run({ commit: () => Promise.reject(new Error("the disk is full")) });
-      expect(outcome).toMatchObject({ kind: "failed", error: { message: expect.stringContaining("the disk is full") } });
+      expect(outcome).toMatchObject({
+        kind: "failed",
+        error: { message: expect.stringContaining("the disk is full") },
+      });
+    });
+
+    it("what is adopted is not done again, and read where it is", async () => {
+      const { outcome, commits, log } = await run({ adopt: [adopted("t0.1", "t2.3"), adopted("t4.1")] });
+      expect(outcome).toEqual({ kind: "succeeded" });
+      expect(commits).toEqual([["t4.1", "t5.1"]]);
+      const assigned = effects(log, "AssignAttempt");
+      expect(assigned.map(({ attempt }) => attempt).sort()).toEqual(["t1.1", "t3.1", "t5.1"]);
+      expect(
+        assigned.find(({ attempt }) => attempt === "t5.1")!.inputs[0]!.map(({ attempt }) => attempt),
+      ).toEqual(["t0.1", "t1.1", "t2.3", "t3.1"]);
+      expectSoundLog(log);
+    });
+
+    it("a job whose tasks are all adopted is committed, and no attempt is made", async () => {
+      const { outcome, commits, log } = await run({
+        adopt: [adopted("t0.1", "t1.1", "t2.1", "t3.1", "t4.2", "t5.1")],
+      });
+      expect(outcome).toEqual({ kind: "succeeded" });
+      expect(commits).toEqual([["t4.2", "t5.1"]]);
+      expect(effects(log, "AssignAttempt")).toEqual([]);
     });
 
     it("a job without tasks succeeds and commits nothing but the fact", async () => {
-      const { outcome, commits } = await run({ stages: [stage("empty", 0, [], "blocks"), stage("none", 0, [0])] });
+      const { outcome, commits } = await run({
+        stages: [stage("empty", 0, [], "blocks"), stage("none", 0, [0])],
+      });
       expect(outcome).toEqual({ kind: "succeeded" });
       expect(commits).toEqual([[]]);
     });
@@ -217,15 +274,30 @@ export function conformance(factory: DriverFactory): void {
       open.push(driver);
       const program = { module: factory.programModule, data: {} };
       expect(await driver.call(program, "echo", { a: [1, "x"] })).toEqual({ a: [1, "x"] });
-      await expect(driver.call(program, "nope", null)).rejects.toMatchObject({ message: "no method nope", received: "nope" });
+      await expect(driver.call(program, "nope", null)).rejects.toMatchObject({
+        message: "no method nope",
+        received: "nope",
+      });
     });
   });
 }
 
+const adopted = (...attempts: string[]): OutputsAdopted => ({
+  kind: "OutputsAdopted",
+  outputs: attempts.map((attempt) => ({
+    task: taskOf(attempt),
+    attempt: attempt as AttemptId,
+    worker: workerId(0),
+    figures: figures(5),
+  })),
+});
+
 type EffectOf<K> = Extract<LogEntry, { type: "effect"; machine: "coordinator" }>["body"] & { kind: K };
 
 function effects<K extends string>(log: readonly LogEntry[], kind: K): EffectOf<K>[] {
-  return log.filter((entry) => entry.type === "effect" && entry.body.kind === kind).map((entry) => entry.body as unknown as EffectOf<K>);
+  return log
+    .filter((entry) => entry.type === "effect" && entry.body.kind === kind)
+    .map((entry) => entry.body as unknown as EffectOf<K>);
 }
 
 const taskOf = (attempt: string): number => parseAttemptId(attempt)!.task;

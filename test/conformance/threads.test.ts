@@ -1,11 +1,23 @@
+import type { Isolation } from "../../src/driver/threads/slot-body.ts";
 import { ThreadsDriver } from "../../src/driver/threads/threads-driver.ts";
 import { conformance } from "./suite.ts";
 
 const programModule = new URL("./scripted-program.mjs", import.meta.url).href;
 
-conformance({
-  name: "threads",
-  programModule,
-  create: (_script, slots) => new ThreadsDriver({ slots, preload: programModule, heapBytes: null, abortGraceMs: 50, onPrint: () => {} }),
-  deviations: {},
-});
+for (const isolation of ["thread", "process"] satisfies Isolation[]) {
+  conformance({
+    name: `threads, each slot a ${isolation}`,
+    programModule,
+    create: (_script, slots) =>
+      new ThreadsDriver({
+        slots,
+        isolation,
+        preload: programModule,
+        heapBytes: null,
+        memoryLimits: null,
+        abortGraceMs: 50,
+        onPrint: () => {},
+      }),
+    deviations: {},
+  });
+}

@@ -24,7 +24,8 @@ beforeAll(() => {
   symlinkSync(booksDir, project.at("books"));
   mkdirSync(project.at("examples"));
   for (const name of readdirSync(path.join(root, "examples"))) {
-    if (/\.(ts|mjs)$/.test(name)) writeFileSync(project.at("examples", name), readFileSync(path.join(root, "examples", name)));
+    if (/\.(ts|mjs)$/.test(name))
+      writeFileSync(project.at("examples", name), readFileSync(path.join(root, "examples", name)));
   }
   project.write("weather/a.csv", "Oslo;-1.5\nRome;20\nOslo;2.5\nbroken\n");
   project.write("docs/a.md", "one\ntwo");
@@ -34,7 +35,13 @@ afterAll(() => project[Symbol.dispose]());
 
 /** Lines `key⇥value` of an output directory as a Map. */
 const tsv = (output: string): Map<string, string> =>
-  new Map(project.output(output).split("\n").filter(Boolean).map((line) => [line.split("\t")[0]!, line.slice(line.indexOf("\t") + 1)]));
+  new Map(
+    project
+      .output(output)
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => [line.split("\t")[0]!, line.slice(line.indexOf("\t") + 1)]),
+  );
 
 function succeeded(result: Result): void {
   expect(result.stderr).not.toContain("error");
@@ -45,7 +52,9 @@ function succeeded(result: Result): void {
 function countWords(): Map<string, number> {
   const counts = new Map<string, number>();
   for (const name of readdirSync(booksDir)) {
-    for (const word of readFileSync(path.join(booksDir, name), "utf8").toLowerCase().split(/[^a-z]+/)) {
+    for (const word of readFileSync(path.join(booksDir, name), "utf8")
+      .toLowerCase()
+      .split(/[^a-z]+/)) {
       if (word !== "") counts.set(word, (counts.get(word) ?? 0) + 1);
     }
   }
@@ -69,18 +78,35 @@ describe("README", () => {
   });
 
   test("its program prints a count", async () => {
-    await build({ entryPoints: [project.at("program.ts")], outfile: project.at("program.mjs"), bundle: true, packages: "external", format: "esm", platform: "node", target: "node20" });
-    const { status, stdout, stderr } = spawnSync(process.execPath, ["program.mjs"], { cwd: project.dir, encoding: "utf8" });
+    await build({
+      entryPoints: [project.at("program.ts")],
+      outfile: project.at("program.mjs"),
+      bundle: true,
+      packages: "external",
+      format: "esm",
+      platform: "node",
+      target: "node20",
+    });
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["program.mjs"], {
+      cwd: project.dir,
+      encoding: "utf8",
+    });
     expect(stderr).toBe("");
     expect(status).toBe(0);
-    const long = readdirSync(booksDir).flatMap((name) => readFileSync(path.join(booksDir, name), "utf8").split(/\r?\n/)).filter((line) => line.replace(/^\ufeff/, "").length >= 75);
+    const long = readdirSync(booksDir)
+      .flatMap((name) => readFileSync(path.join(booksDir, name), "utf8").split(/\r?\n/))
+      .filter((line) => line.replace(/^\ufeff/, "").length >= 75);
     expect(stdout.trim()).toBe(`${long.length} lines of at least 75 characters`);
   });
 
   test("names only scripts, files and options that exist", () => {
-    const { scripts } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")) as { scripts: Record<string, string> };
-    for (const [, name] of readme.matchAll(/`?npm (?:run )?(test|demo|[a-z:]+)\b/g)) if (name !== "run") expect(Object.keys(scripts)).toContain(name);
-    for (const [, target] of readme.matchAll(/\]\(([^)#]+)\)/g)) expect(readdirSync(path.join(root, path.dirname(target!)))).toContain(path.basename(target!));
+    const { scripts } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")) as {
+      scripts: Record<string, string>;
+    };
+    for (const [, name] of readme.matchAll(/`?npm (?:run )?(test|demo|[a-z:]+)\b/g))
+      if (name !== "run") expect(Object.keys(scripts)).toContain(name);
+    for (const [, target] of readme.matchAll(/\]\(([^)#]+)\)/g))
+      expect(readdirSync(path.join(root, path.dirname(target!)))).toContain(path.basename(target!));
   });
 });
 
@@ -97,11 +123,15 @@ describe("examples", () => {
       expect(JSON.parse(first!)).toEqual([countWords().get("the"), "the"]);
     },
     "03-classic-word-count.ts": async () => {
-      succeeded(await project.shoal("run", "examples/03-classic-word-count.ts", "--input", "books", "--output", "e3"));
+      succeeded(
+        await project.shoal("run", "examples/03-classic-word-count.ts", "--input", "books", "--output", "e3"),
+      );
       expect(tsv("e3").get("Sherlock")).toMatch(/^\d+$/);
     },
     "04-inverted-index.ts": async () => {
-      succeeded(await project.shoal("run", "examples/04-inverted-index.ts", "--input", "books", "--output", "e4"));
+      succeeded(
+        await project.shoal("run", "examples/04-inverted-index.ts", "--input", "books", "--output", "e4"),
+      );
       expect(tsv("e4").get("Sherlock")).toBe("pg-sherlock_holmes.txt");
     },
     "05-average-by-key.ts": async () => {
@@ -111,24 +141,54 @@ describe("examples", () => {
       expect(result.stderr).toContain("lines that are no measurement");
     },
     "06-sort.ts": async () => {
-      succeeded(await project.shoal("run", "examples/06-sort.ts", "--input", "books/pg-grimm.txt", "--output", "e6", "--partitions", "3"));
-      const lines = readFileSync(path.join(booksDir, "pg-grimm.txt"), "utf8").replace(/^\ufeff/, "").split(/\r?\n/).slice(0, -1);
-      expect(project.output("e6").split("\n").slice(0, -1)).toEqual(lines.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+      succeeded(
+        await project.shoal(
+          "run",
+          "examples/06-sort.ts",
+          "--input",
+          "books/pg-grimm.txt",
+          "--output",
+          "e6",
+          "--partitions",
+          "3",
+        ),
+      );
+      const lines = readFileSync(path.join(booksDir, "pg-grimm.txt"), "utf8")
+        .replace(/^\ufeff/, "")
+        .split(/\r?\n/)
+        .slice(0, -1);
+      expect(project.output("e6").split("\n").slice(0, -1)).toEqual(
+        lines.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+      );
     },
     "07-from-a-program.mjs": async () => {
-      const { status, stdout } = spawnSync(process.execPath, ["examples/07-from-a-program.mjs", "books/*.txt"], { cwd: project.dir, encoding: "utf8" });
+      const { status, stdout } = spawnSync(
+        process.execPath,
+        ["examples/07-from-a-program.mjs", "books/*.txt"],
+        { cwd: project.dir, encoding: "utf8" },
+      );
       expect(status).toBe(0);
       expect(stdout.split("\n")[0]).toBe(`the\t${countWords().get("the")}`);
     },
     "08-async.ts": async () => {
       const result = await project.shoal("run", "examples/08-async.ts");
       succeeded(result);
-      expect(result.stdout.trim().split("\n").map((line) => JSON.parse(line) as unknown)).toEqual([["a.md", 2], ["b.md", 1]]);
+      expect(
+        result.stdout
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line) as unknown),
+      ).toEqual([
+        ["a.md", 2],
+        ["b.md", 1],
+      ]);
     },
   };
 
   test("each one has its run here", () => {
-    expect(readdirSync(path.join(root, "examples")).filter((name) => /\.(ts|mjs)$/.test(name))).toEqual(Object.keys(runs));
+    expect(readdirSync(path.join(root, "examples")).filter((name) => /\.(ts|mjs)$/.test(name))).toEqual(
+      Object.keys(runs),
+    );
   });
 
   test.each(Object.entries(runs))("%s", async (_name, run) => {

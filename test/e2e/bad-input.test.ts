@@ -10,7 +10,8 @@ export default job({ input: "input.txt", output: "out", limit: 3, flag: false, t
   read.lines(input).write.text(output));
 `;
 
-const project = (files: Readonly<Record<string, string | Uint8Array>> = {}): Project => new Project({ "job.ts": copy, "input.txt": "one\ntwo\n", ...files });
+const project = (files: Readonly<Record<string, string | Uint8Array>> = {}): Project =>
+  new Project({ "job.ts": copy, "input.txt": "one\ntwo\n", ...files });
 
 describe("the command line", () => {
   test.each([
@@ -48,7 +49,9 @@ describe("the command line", () => {
   });
 
   test("a syntax error: file, line, column and the line itself", async () => {
-    using dir = project({ "broken.ts": 'import { job } from "shoal";\nexport default job({}, () => {\n  const = 1;\n});\n' });
+    using dir = project({
+      "broken.ts": 'import { job } from "shoal";\nexport default job({}, () => {\n  const = 1;\n});\n',
+    });
     const { code, stderr } = await dir.shoal("run", "broken.ts");
     expect(code).toBe(2);
     expect(stderr).toMatch(/broken\.ts:3:\d+/);
@@ -56,7 +59,10 @@ describe("the command line", () => {
   });
 
   test("an import that cannot be found, and how to get it", async () => {
-    using dir = project({ "missing.ts": 'import { x } from "no-such-package";\nimport { job, read } from "shoal";\nexport default job({}, () => read.values([x]).collect());\n' });
+    using dir = project({
+      "missing.ts":
+        'import { x } from "no-such-package";\nimport { job, read } from "shoal";\nexport default job({}, () => read.values([x]).collect());\n',
+    });
     const { code, stderr } = await dir.shoal("run", "missing.ts");
     expect(code).toBe(2);
     expect(stderr).toContain("npm install no-such-package");
@@ -66,7 +72,8 @@ describe("the command line", () => {
     using dir = project();
     const { code, stdout } = await dir.shoal("run", "job.ts", "--help");
     expect(code).toBe(0);
-    for (const text of ["--input", "input.txt", "--limit", "3", "--[no-]flag", "--tags"]) expect(stdout).toContain(text);
+    for (const text of ["--input", "input.txt", "--limit", "3", "--[no-]flag", "--tags"])
+      expect(stdout).toContain(text);
   });
 
   test("an error as JSON", async () => {
@@ -98,7 +105,13 @@ describe("the output directory", () => {
   test("of an earlier run stays as it was when the job fails", async () => {
     using dir = project();
     await dir.shoal("run", "job.ts");
-    dir.write("job.ts", copy.replace("read.lines(input)", "read.lines(input).map((line): string => { throw new Error(line); })"));
+    dir.write(
+      "job.ts",
+      copy.replace(
+        "read.lines(input)",
+        "read.lines(input).map((line): string => { throw new Error(line); })",
+      ),
+    );
     const { code, stderr } = await dir.shoal("run", "job.ts");
     expect(code).toBe(1);
     expect(stderr).toContain("as it was");
@@ -147,7 +160,10 @@ describe("the input", () => {
 
   test("with odd names, no final newline, CRLF, a byte order mark and gzip is read right", async () => {
     using dir = project({
-      "data/with space.txt": "a\r\nb", "data/-dash.txt": "\ufeffc\n", "data/quote's\n.txt": "d\n\n", "data/🐟.txt": gzipSync("é\n"),
+      "data/with space.txt": "a\r\nb",
+      "data/-dash.txt": "\ufeffc\n",
+      "data/quote's\n.txt": "d\n\n",
+      "data/🐟.txt": gzipSync("é\n"),
     });
     const { code } = await dir.shoal("run", "job.ts", "--input", "data");
     expect(code).toBe(0);
@@ -210,7 +226,12 @@ export default job({}, () => read.values([1]).map(async () => {
   });
 
   test("Ctrl-C cancels, cleans up, and says what was kept", async () => {
-    using dir = project({ "slow.ts": slow.replace("job({}", 'job({ output: "out" }').replace("() => read.values", "({ output }) => read.values").replace(".count()", ".write.text(output)") });
+    using dir = project({
+      "slow.ts": slow
+        .replace("job({}", 'job({ output: "out" }')
+        .replace("() => read.values", "({ output }) => read.values")
+        .replace(".count()", ".write.text(output)"),
+    });
     const running = dir.start("run", "slow.ts");
     await running.said("the slow one runs");
     running.process.kill("SIGINT");
@@ -229,12 +250,16 @@ export default job({}, () => read.values([1]).map(async () => {
   });
 
   test("kill -9, and the same command again: right, and nothing is left of the first", async () => {
-    using dir = project({ "slow.ts": slow });
+    const untilGone = slow
+      .replace("await new", 'if (existsSync("hang")) await new')
+      .replace(/^/, 'import { existsSync } from "node:fs";\n');
+    using dir = project({ "slow.ts": untilGone, hang: "" });
     const first = dir.start("run", "slow.ts");
     await first.said("the slow one runs");
     first.process.kill("SIGKILL");
     await first.ended;
-    expect((await dir.shoal("run", "job.ts")).code).toBe(0);
+    dir.remove("hang");
+    expect((await dir.shoal("run", "slow.ts")).code).toBe(0);
     expect(dir.leftovers()).toEqual([]);
   });
 });
@@ -264,6 +289,7 @@ export default job({ output: "out" }, ({ output }) =>
   const lines = dir.output("out").split("\n").filter(Boolean);
   expect(lines.length).toBe(15);
   expect(lines.every((line) => line.endsWith("\t2"))).toBe(true);
-  expect(lines).toEqual(expect.arrayContaining(["__proto__\t2", "a\\tb\t2", "c\\nd\t2", "-0\t2", "NaN\t2", "10\t2"]));
+  expect(lines).toEqual(
+    expect.arrayContaining(["__proto__\t2", "a\\tb\t2", "c\\nd\t2", "-0\t2", "NaN\t2", "10\t2"]),
+  );
 });
-

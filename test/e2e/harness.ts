@@ -2,7 +2,16 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import os from "node:os";
 import path from "node:path";
 
@@ -29,6 +38,10 @@ export class Project implements Disposable {
     writeFileSync(this.at(name), content);
   }
 
+  remove(name: string): void {
+    rmSync(this.at(name), { recursive: true, force: true });
+  }
+
   read(name: string): string {
     return readFileSync(this.at(name), "utf8");
   }
@@ -40,28 +53,54 @@ export class Project implements Disposable {
 
   /** The output files of a directory, one after the other. */
   output(name: string): string {
-    return this.list(name).filter((file) => file.startsWith("part-")).map((file) => this.read(`${name}/${file}`)).join("");
+    return this.list(name)
+      .filter((file) => file.startsWith("part-"))
+      .map((file) => this.read(`${name}/${file}`))
+      .join("");
   }
 
   /** SHA-256 over the names and contents of a directory's output files. */
   digest(name: string): string {
     const hash = createHash("sha256");
-    for (const file of this.list(name).filter((entry) => entry.startsWith("part-"))) hash.update(file).update("\0").update(readFileSync(this.at(name, file)));
+    for (const file of this.list(name).filter((entry) => entry.startsWith("part-")))
+      hash
+        .update(file)
+        .update("\0")
+        .update(readFileSync(this.at(name, file)));
     return hash.digest("hex");
   }
 
   start(...args: string[]): Running {
-    return new Running(spawn(process.execPath, [cli, ...args], { cwd: this.dir, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1" } }));
+    return this.startWith({}, ...args);
+  }
+
+  startWith(env: Readonly<Record<string, string>>, ...args: string[]): Running {
+    return new Running(
+      spawn(process.execPath, [cli, ...args], {
+        cwd: this.dir,
+        stdio: ["ignore", "pipe", "pipe"],
+        env: { ...process.env, NO_COLOR: "1", ...env },
+      }),
+    );
   }
 
   async shoal(...args: string[]): Promise<Result> {
     return await this.start(...args).ended;
   }
 
-  /** What a run must not leave behind: scratch files in the state directory, staging directories beside the output. */
+  /**
+   * What a run that is over must not leave behind: files of attempts, in the state directory or beside the output. Its
+   * journal and summary stay. (A run that is not over keeps what it has finished: see `kept`.)
+   */
   leftovers(): string[] {
     const hidden = this.list(".").filter((name) => name.startsWith(".") && name !== ".shoal");
-    return [...hidden, ...scratchIn(this.at(".shoal"))];
+    return [...hidden, ...strayIn(this.at(".shoal"))];
+  }
+
+  /** Finished blocks, results and parts that are kept for the same command to go on with, by their attempts. */
+  kept(): string[] {
+    const files = readdirSync(this.dir, { recursive: true, encoding: "utf8" });
+    return files.flatMap((name) => /(?:blocks|results|attempts)\/(t\d+\.\d+)$/.exec(name)?.[1] ?? []).sort();
   }
 
   [Symbol.dispose](): void {
@@ -69,8 +108,12 @@ export class Project implements Disposable {
   }
 }
 
-function scratchIn(state: string): string[] {
-  return readdirSync(state, { recursive: true, encoding: "utf8" }).filter((name) => /(^|\/)runs\/./.test(name) || name.endsWith(".lock"));
+const lasting =
+  /^(version\.json|swept|lock(\/\d+\.json)?|bundles(\/.*)?|jobs(\/[^/]+(\/job\.json|\/journal(\/journal-\d+\.log)?)?)?)$/;
+
+function strayIn(state: string): string[] {
+  if (!existsSync(state)) return [];
+  return readdirSync(state, { recursive: true, encoding: "utf8" }).filter((name) => !lasting.test(name));
 }
 
 export interface Result {
@@ -102,7 +145,9 @@ export class Running {
         if (this.stderrText.includes(text)) resolve();
       };
       this.process.stderr!.on("data", look);
-      void this.ended.then(({ stderr, code }) => reject(new Error(`ended with ${code} and without "${text}":\n${stderr}`)));
+      void this.ended.then(({ stderr, code }) =>
+        reject(new Error(`ended with ${code} and without "${text}":\n${stderr}`)),
+      );
       look();
     });
   }

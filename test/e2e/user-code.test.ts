@@ -4,7 +4,10 @@ import { describe, expect, test } from "vitest";
 import { Project, type Result } from "./harness.ts";
 
 /** Runs a job whose map function has the given body, over three lines. */
-async function runMap(body: string, { args = [], before = "" }: { args?: string[]; before?: string } = {}): Promise<Result> {
+async function runMap(
+  body: string,
+  { args = [], before = "" }: { args?: string[]; before?: string } = {},
+): Promise<Result> {
   using project = new Project({
     "input.txt": "one\ntwo\nthree\n",
     "job.ts": `import { job, read, taskContext } from "shoal";
@@ -59,7 +62,9 @@ describe("a user function that", () => {
   });
 
   test("never resolves while a timer keeps ticking: the time limit ends it", async () => {
-    const { code, stderr } = await runMap("(line) => new Promise(() => setInterval(() => {}, 1000))", { args: ["--task-timeout", "200ms"] });
+    const { code, stderr } = await runMap("(line) => new Promise(() => setInterval(() => {}, 1000))", {
+      args: ["--task-timeout", "200ms"],
+    });
     expect(code).toBe(1);
     expect(stderr).toMatch(/time limit|TASK_TIMEOUT/i);
   });
@@ -132,17 +137,25 @@ describe("a user function that", () => {
   });
 
   test("allocates 4 GB of buffers that it does not touch", async () => {
-    const { code } = await runMap(`(line) => { buffers.push(new ArrayBuffer(2 ** 30)); buffers.push(new ArrayBuffer(2 ** 29)); return line; }`,
-      { before: "const buffers: ArrayBuffer[] = [];" });
+    const { code } = await runMap(
+      `(line) => { buffers.push(new ArrayBuffer(2 ** 30)); buffers.push(new ArrayBuffer(2 ** 29)); return line; }`,
+      { before: "const buffers: ArrayBuffer[] = [];" },
+    );
     expect(code).toBe(0);
   });
 
   // reason: from Node 24 on, V8 may end the whole process before Node can end the thread; `--isolation process` is for that
-  test.skipIf(Number(process.versions.node.split(".")[0]) >= 24)("fills its heap: the thread ends, the program says why", async () => {
-    const { code, stderr } = await runMap(`(line) => { const all = []; for (;;) all.push(new Array(1000).fill(line)); }`, { args: ["--memory", "64m"] });
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/heap|memory/i);
-  });
+  test.skipIf(Number(process.versions.node.split(".")[0]) >= 24)(
+    "fills its heap: the thread ends, the program says why",
+    async () => {
+      const { code, stderr } = await runMap(
+        `(line) => { const all = []; for (;;) all.push(new Array(1000).fill(line)); }`,
+        { args: ["--memory", "64m"] },
+      );
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/heap|memory/i);
+    },
+  );
 
   test("changes the values that it was given: nobody else sees it", async () => {
     using project = new Project({

@@ -9,7 +9,9 @@ import { Scene } from "./scene.ts";
 
 const here = new URL("./", import.meta.url);
 const isRewriting = process.env["SHOAL_REWRITE"] === "1";
-const files = readdirSync(here).filter((name) => name.endsWith(".txt")).sort();
+const files = readdirSync(here)
+  .filter((name) => name.endsWith(".txt"))
+  .sort();
 
 test.each(files)("%s", (name) => {
   const file = new URL(name, here);
@@ -42,9 +44,15 @@ test("a dialogue is replayed as it is, but for its traces", () => {
 });
 
 test("a command's words and options", () => {
-  const { words, options } = parseCommand('script t0.1 error="no such thing" lost=(t1.1 t2.1) takes=5s final');
+  const { words, options } = parseCommand(
+    'script t0.1 error="no such thing" lost=(t1.1 t2.1) takes=5s final',
+  );
   expect(words).toEqual(["t0.1", "final"]);
-  expect([...options]).toEqual([["error", "no such thing"], ["lost", "t1.1 t2.1"], ["takes", "5s"]]);
+  expect([...options]).toEqual([
+    ["error", "no such thing"],
+    ["lost", "t1.1 t2.1"],
+    ["takes", "5s"],
+  ]);
 });
 
 test("a command without its ---- is refused", () => {

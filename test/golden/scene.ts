@@ -4,9 +4,11 @@
 //   begin                         a new scene: all before is forgotten
 //   limits KEY=VALUE …            before the job: limits other than the defaults
 //   job, then lines STAGE TASKS blocks|kept [reads=(0 …)]
+//   adopt T … [at=W] [used=(t0:2 …)]   before any assignment: these attempts finished in an earlier incarnation
 //   join W slots=N [grace=5s]     a worker starts its slots and joins
 //   script WHO WHAT …             what attempts (t0.1), tasks (t0), workers (w1) or all (*) do; the first of these
-//                                 takes=5s · error="…" [final] · crash="…" · lost=(t0.1 …) · hang · deaf (to aborts)
+//                                 takes=5s · error="…" [final] · crash="…" · killed="…" (from outside) ·
+//                                 lost=(t0.1 …) · hang · deaf (to aborts) · stack="…" (where it is found) · unseen
 //   starts W crash="…"|never|well what the worker's slots do when they are started
 //   commits fail="…"              publishing the output fails
 //   stabilize                     delivers all that can be delivered without time passing
@@ -52,10 +54,14 @@ export class Scene {
   private tracedAt: Millis = 0;
 
   constructor() {
-    this.loop = new Loop(this.agenda, (machine, effect: CoordinatorEffect | WorkerEffect) => {
-      if (machine === "coordinator") this.perform(effect as CoordinatorEffect);
-      else this.workers.get(machine)?.slots.perform(effect as WorkerEffect);
-    }, (entry) => this.observe(entry));
+    this.loop = new Loop(
+      this.agenda,
+      (machine, effect: CoordinatorEffect | WorkerEffect) => {
+        if (machine === "coordinator") this.perform(effect as CoordinatorEffect);
+        else this.workers.get(machine)?.slots.perform(effect as WorkerEffect);
+      },
+      (entry) => this.observe(entry),
+    );
     this.loop.add("coordinator", this.coordinator);
   }
 
@@ -65,25 +71,65 @@ export class Scene {
     const [first = "", second = ""] = words;
     this.trace = [];
     switch (name) {
-      case "limits": this.limits = { ...defaultLimits, ...parseLimits(options) }; break;
-      case "job": this.submit(command.input); break;
-      case "join": this.join(first, Number(options.get("slots")), duration(options.get("grace") ?? "5s")); break;
-      case "script": this.scripts.set(first, command); break;
-      case "starts": this.starts.set(first, command); break;
-      case "commits": this.commitError = options.get("fail") ?? null; break;
-      case "stabilize": this.agenda.runUntil(this.agenda.now()); break;
-      case "advance": this.agenda.runUntil(this.agenda.now() + duration(first)); break;
-      case "hold": this.held.set(first, []); break;
-      case "release": this.release(first); break;
-      case "lose": this.tell({ kind: "WorkerLost", worker: first as WorkerId, reason: second }); break;
-      case "crash": this.crash(first, second); break;
-      case "cancel": this.tell({ kind: "CancelRequested", reason: first }); break;
-      case "stop": this.loop.post(first as `w${number}`, { kind: "StopRequested" }, null); break;
-      case "say": this.say(first as WorkerId, second, words[2] as AttemptId, Number(options.get("slots"))); break;
-      case "show": this.showsAll = first === "all"; break;
-      case "tasks": this.printTasks(); break;
-      case "story": this.trace.push(...this.coordinator.taskStory(Number(first.slice(1)))); break;
-      default: throw new Error(`no such command: ${name}`);
+      case "limits":
+        this.limits = { ...defaultLimits, ...parseLimits(options) };
+        break;
+      case "job":
+        this.submit(command.input);
+        break;
+      case "adopt":
+        this.adopt(words as readonly AttemptId[], options);
+        break;
+      case "join":
+        this.join(first, Number(options.get("slots")), duration(options.get("grace") ?? "5s"));
+        break;
+      case "script":
+        this.scripts.set(first, command);
+        break;
+      case "starts":
+        this.starts.set(first, command);
+        break;
+      case "commits":
+        this.commitError = options.get("fail") ?? null;
+        break;
+      case "stabilize":
+        this.agenda.runUntil(this.agenda.now());
+        break;
+      case "advance":
+        this.agenda.runUntil(this.agenda.now() + duration(first));
+        break;
+      case "hold":
+        this.held.set(first, []);
+        break;
+      case "release":
+        this.release(first);
+        break;
+      case "lose":
+        this.tell({ kind: "WorkerLost", worker: first as WorkerId, reason: second });
+        break;
+      case "crash":
+        this.crash(first, second);
+        break;
+      case "cancel":
+        this.tell({ kind: "CancelRequested", reason: first });
+        break;
+      case "stop":
+        this.loop.post(first as `w${number}`, { kind: "StopRequested" }, null);
+        break;
+      case "say":
+        this.say(first as WorkerId, second, words[2] as AttemptId, Number(options.get("slots")));
+        break;
+      case "show":
+        this.showsAll = first === "all";
+        break;
+      case "tasks":
+        this.printTasks();
+        break;
+      case "story":
+        this.trace.push(...this.coordinator.taskStory(Number(first.slice(1))));
+        break;
+      default:
+        throw new Error(`no such command: ${name}`);
     }
     this.check();
     return this.trace;
@@ -91,11 +137,36 @@ export class Scene {
 
   private submit(lines: readonly string[]): void {
     const stages = lines.map((line): StageSpec => {
-      const { name, words: [tasks, output], options } = parseCommand(line);
-      const reads = (options.get("reads") ?? "").split(" ").filter((text) => text !== "").map(Number);
+      const {
+        name,
+        words: [tasks, output],
+        options,
+      } = parseCommand(line);
+      const reads = (options.get("reads") ?? "")
+        .split(" ")
+        .filter((text) => text !== "")
+        .map(Number);
       return { name, tasks: Number(tasks), output: output as StageSpec["output"], reads };
     });
     this.tell({ kind: "JobSubmitted", job: { id: jobId("j1"), stages, limits: this.limits } });
+  }
+
+  private adopt(attempts: readonly AttemptId[], options: ReadonlyMap<string, string>): void {
+    const worker = (options.get("at") ?? "w0") as WorkerId;
+    const outputs = attempts.map((attempt) => ({
+      task: taskOf(attempt),
+      attempt,
+      worker,
+      figures: figures(0),
+    }));
+    const attemptsUsed = (options.get("used") ?? "")
+      .split(" ")
+      .filter((text) => text !== "")
+      .map((text) => {
+        const [task = "", attempts = ""] = text.split(":");
+        return { first: Number(task.slice(1)), last: Number(task.slice(1)), attempts: Number(attempts) };
+      });
+    this.tell({ kind: "OutputsAdopted", outputs, attemptsUsed });
   }
 
   private join(name: string, slots: number, abortGraceMs: Millis): void {
@@ -103,7 +174,14 @@ export class Scene {
     const id = name as `w${number}`;
     const post = (event: WorkerEvent): void => this.loop.post(id, event, null);
     const report = (event: CoordinatorEvent): void => this.report(name, event);
-    const scripted = new ScriptedSlots(name as WorkerId, this.agenda, this.scripts, this.starts, post, report);
+    const scripted = new ScriptedSlots(
+      name as WorkerId,
+      this.agenda,
+      this.scripts,
+      this.starts,
+      post,
+      report,
+    );
     this.workers.set(name, { machine, slots: scripted });
     this.loop.add(id, machine);
     this.loop.post(id, { kind: "WorkerStarted", slots, abortGraceMs }, null);
@@ -145,13 +223,27 @@ export class Scene {
     const send = (worker: string, event: WorkerEvent): void => {
       this.agenda.at(this.agenda.now(), () => this.loop.post(worker as `w${number}`, event, null));
     };
-    if (effect.kind === "AssignAttempt") send(effect.worker, { kind: "AttemptAssigned", attempt: effect.attempt });
-    if (effect.kind === "CancelAttempt") send(effect.worker, { kind: "CancelRequested", attempt: effect.attempt });
+    if (effect.kind === "AssignAttempt")
+      send(effect.worker, { kind: "AttemptAssigned", attempt: effect.attempt });
+    if (effect.kind === "CancelAttempt")
+      send(effect.worker, { kind: "CancelRequested", attempt: effect.attempt });
+    if (effect.kind === "ExamineAttempt") this.examine(effect.attempt);
     if (effect.kind !== "CommitOutput") return;
     const error = this.commitError;
-    this.agenda.at(this.agenda.now(), () => this.tell(error === null
-      ? { kind: "OutputCommitted" }
-      : { kind: "CommitFailed", error: { name: "Error", message: error } }));
+    this.agenda.at(this.agenda.now(), () =>
+      this.tell(
+        error === null
+          ? { kind: "OutputCommitted" }
+          : { kind: "CommitFailed", error: { name: "Error", message: error } },
+      ),
+    );
+  }
+
+  private examine(attempt: AttemptId): void {
+    const script = this.scripts.get(attempt) ?? this.scripts.get(attempt.replace(/\..*/, ""));
+    if (script?.words.includes("unseen") === true) return;
+    const stack = script?.options.get("stack") ?? null;
+    this.agenda.at(this.agenda.now(), () => this.tell({ kind: "AttemptExamined", attempt, stack }));
   }
 
   private observe(entry: LogEntry): void {
@@ -164,7 +256,8 @@ export class Scene {
 
   private printTasks(): void {
     const tasks = this.coordinator.state()?.tasks.count ?? 0;
-    for (let task = 0; task < tasks; task++) this.trace.push(`t${task} ${this.coordinator.taskSituation(task)}`);
+    for (let task = 0; task < tasks; task++)
+      this.trace.push(`t${task} ${this.coordinator.taskSituation(task)}`);
   }
 
   private check(): void {
@@ -174,6 +267,9 @@ export class Scene {
   }
 }
 
+/** Of what may be no attempt. */
+const taskOf = (attempt: string): number => Number(/^t(\d+)/.exec(attempt)?.[1] ?? -1);
+
 function duration(text: string): Millis {
   const ms = parseDuration(text);
   if (ms === null) throw new Error(`not a duration: ${text}`);
@@ -181,6 +277,7 @@ function duration(text: string): Millis {
 }
 
 function parseLimits(options: ReadonlyMap<string, string>): Partial<JobLimits> {
-  return Object.fromEntries([...options].map(([key, value]) =>
-    [key, key.endsWith("Ms") ? duration(value) : Number(value)]));
+  return Object.fromEntries(
+    [...options].map(([key, value]) => [key, key.endsWith("Ms") ? duration(value) : Number(value)]),
+  );
 }

@@ -9,7 +9,15 @@ import type { Agenda } from "./agenda.ts";
 import { parseCommand, type Command } from "./dialogue.ts";
 
 export const figures = (runMs: Millis): AttemptFigures => ({
-  recordsIn: 0, recordsOut: 0, bytesIn: 0, bytesOut: 0, spills: 0, spilledBytes: 0, skipped: 0, waitMs: 0, runMs,
+  recordsIn: 0,
+  recordsOut: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  spills: 0,
+  spilledBytes: 0,
+  skipped: 0,
+  waitMs: 0,
+  runMs,
   counters: {},
 });
 
@@ -31,8 +39,12 @@ export class ScriptedSlots {
   private readonly coming = new Map<number, () => void>();
 
   constructor(
-    worker: WorkerId, agenda: Agenda, scripts: ReadonlyMap<string, Command>, starts: ReadonlyMap<string, Command>,
-    post: (event: WorkerEvent) => void, report: (event: CoordinatorEvent) => void,
+    worker: WorkerId,
+    agenda: Agenda,
+    scripts: ReadonlyMap<string, Command>,
+    starts: ReadonlyMap<string, Command>,
+    post: (event: WorkerEvent) => void,
+    report: (event: CoordinatorEvent) => void,
   ) {
     this.worker = worker;
     this.agenda = agenda;
@@ -45,15 +57,21 @@ export class ScriptedSlots {
   perform(effect: WorkerEffect): void {
     const { worker } = this;
     switch (effect.kind) {
-      case "StartSlot": return this.start(effect);
-      case "RunAttempt": return this.runAttempt(effect, effect.attempt);
-      case "AbortAttempt": return this.abort(effect, effect.attempt);
+      case "StartSlot":
+        return this.start(effect);
+      case "RunAttempt":
+        return this.runAttempt(effect, effect.attempt);
+      case "AbortAttempt":
+        return this.abort(effect, effect.attempt);
       case "TerminateSlot":
         this.coming.get(effect.slot)?.();
         return this.after(effect, 0, exited(effect, "it was ended as told"));
-      case "ReportStarted": return this.report({ ...effect, kind: "AttemptStarted", worker });
-      case "ReportFinished": return this.report({ ...effect, kind: "AttemptFinished", worker });
-      case "ReportFailed": return this.report({ ...effect, kind: "AttemptFailed", worker });
+      case "ReportStarted":
+        return this.report({ ...effect, kind: "AttemptStarted", worker });
+      case "ReportFinished":
+        return this.report({ ...effect, kind: "AttemptFinished", worker });
+      case "ReportFailed":
+        return this.report({ ...effect, kind: "AttemptFailed", worker });
       case "EventIgnored":
     }
   }
@@ -73,13 +91,20 @@ export class ScriptedSlots {
   private runAttempt(place: Place, attempt: AttemptId): void {
     const { words, options } = this.scriptOf(attempt);
     const takes = parseDuration(options.get("takes") ?? "0ms") ?? NaN;
-    const [error, crash, lost] = [options.get("error"), options.get("crash"), options.get("lost")];
+    const [error, crash, killed, lost] = ["error", "crash", "killed", "lost"].map((name) =>
+      options.get(name),
+    );
     if (words.includes("hang")) return;
     if (crash !== undefined) return this.after(place, takes, exited(place, crash));
+    if (killed !== undefined) return this.after(place, takes, { ...exited(place, killed), isExternal: true });
     const failed = (failure: Failure): void =>
       this.after(place, takes, { kind: "SlotFailed", ...at(place), attempt, failure });
     if (error !== undefined) {
-      return failed({ kind: "error", final: words.includes("final"), error: { name: "Error", message: error } });
+      return failed({
+        kind: "error",
+        final: words.includes("final"),
+        error: { name: "Error", message: error },
+      });
     }
     if (lost !== undefined) {
       const message = "map outputs are missing";
@@ -97,15 +122,23 @@ export class ScriptedSlots {
 
   private scriptOf(attempt: AttemptId): Command {
     const names = [attempt, attempt.replace(/\..*/, ""), this.worker, "*"];
-    return names.map((name) => this.scripts.get(name)).find((script) => script !== undefined) ?? nothingSpecial;
+    return (
+      names.map((name) => this.scripts.get(name)).find((script) => script !== undefined) ?? nothingSpecial
+    );
   }
 
   private after({ slot }: Place, delay: Millis, event: WorkerEvent): void {
-    this.coming.set(slot, this.agenda.at(this.agenda.now() + delay, () => this.post(event)));
+    this.coming.set(
+      slot,
+      this.agenda.at(this.agenda.now() + delay, () => this.post(event)),
+    );
   }
 }
 
 const at = ({ slot, generation }: Place): Place => ({ slot, generation });
 
-const exited = (place: Place, message: string): WorkerEvent =>
-  ({ kind: "SlotExited", ...at(place), error: { name: "ShoalError", code: "SLOT_LOST", message } });
+const exited = (place: Place, message: string): WorkerEvent & { kind: "SlotExited" } => ({
+  kind: "SlotExited",
+  ...at(place),
+  error: { name: "ShoalError", code: "SLOT_LOST", message },
+});

@@ -3,14 +3,29 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { newMeter, type MapOutput, type Meter, type ShuffleSpec, type TaskHost } from "../../src/data/contract.ts";
+import {
+  newMeter,
+  type MapOutput,
+  type Meter,
+  type ShuffleSpec,
+  type TaskHost,
+} from "../../src/data/contract.ts";
 import { chooseBounds, createShuffleReader, createShuffleWriter } from "../../src/data/shuffle/shuffle.ts";
 
-export const specOf = (how: ShuffleSpec["how"], more: Partial<ShuffleSpec> = {}): ShuffleSpec =>
-  ({ how, partitions: 3, descending: false, fns: [], ...more });
+export const specOf = (how: ShuffleSpec["how"], more: Partial<ShuffleSpec> = {}): ShuffleSpec => ({
+  how,
+  partitions: 3,
+  descending: false,
+  fns: [],
+  ...more,
+});
 
-export const hostWith = (memoryBytes: number, meter: Meter = newMeter()): TaskHost =>
-  ({ meter, signal: new AbortController().signal, memoryBytes, tick() {} });
+export const hostWith = (memoryBytes: number, meter: Meter = newMeter()): TaskHost => ({
+  meter,
+  signal: new AbortController().signal,
+  memoryBytes,
+  tick() {},
+});
 
 export interface ShuffleRun {
   /** The records of each partition. */
@@ -28,7 +43,12 @@ export class ShuffleRig {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  async write(records: Iterable<unknown>, spec: ShuffleSpec, attempt: string, host = hostWith(2 ** 30)): Promise<MapOutput> {
+  async write(
+    records: Iterable<unknown>,
+    spec: ShuffleSpec,
+    attempt: string,
+    host = hostWith(2 ** 30),
+  ): Promise<MapOutput> {
     const output = { file: join(this.folder, `${attempt}.blocks`), attempt };
     const writer = createShuffleWriter(spec, output.file, this.folder, host);
     try {
@@ -44,9 +64,14 @@ export class ShuffleRig {
     return output;
   }
 
-  async writeAll(tasks: readonly Iterable<unknown>[], spec: ShuffleSpec, host?: TaskHost): Promise<MapOutput[]> {
+  async writeAll(
+    tasks: readonly Iterable<unknown>[],
+    spec: ShuffleSpec,
+    host?: TaskHost,
+  ): Promise<MapOutput[]> {
     const outputs: MapOutput[] = [];
-    for (const [task, records] of tasks.entries()) outputs.push(await this.write(records, spec, `t${task}.1`, host));
+    for (const [task, records] of tasks.entries())
+      outputs.push(await this.write(records, spec, `t${task}.1`, host));
     return outputs;
   }
 
@@ -58,17 +83,28 @@ export class ShuffleRig {
     return file;
   }
 
-  async read(inputs: readonly MapOutput[], bounds: string | null, spec: ShuffleSpec, host = hostWith(2 ** 30)): Promise<unknown[][]> {
+  async read(
+    inputs: readonly MapOutput[],
+    bounds: string | null,
+    spec: ShuffleSpec,
+    host = hostWith(2 ** 30),
+  ): Promise<unknown[][]> {
     const parts: unknown[][] = [];
     for (let p = 0; p < spec.partitions; p++) {
       const records: unknown[] = [];
-      await createShuffleReader(spec, p, inputs, bounds, this.folder, host).read((record) => void records.push(record));
+      await createShuffleReader(spec, p, inputs, bounds, this.folder, host).read(
+        (record) => void records.push(record),
+      );
       parts.push(records);
     }
     return parts;
   }
 
-  async run(tasks: readonly Iterable<unknown>[], spec: ShuffleSpec, memoryBytes = 2 ** 30): Promise<ShuffleRun> {
+  async run(
+    tasks: readonly Iterable<unknown>[],
+    spec: ShuffleSpec,
+    memoryBytes = 2 ** 30,
+  ): Promise<ShuffleRun> {
     const written = hostWith(memoryBytes);
     const read = hostWith(memoryBytes);
     const inputs = await this.writeAll(tasks, spec, written);

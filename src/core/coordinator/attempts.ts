@@ -33,6 +33,8 @@ export interface Attempt {
   readonly mode: AttemptMode;
   /** Why it was told to stop. */
   readonly cancelReason: string | null;
+  /** When its time was up, while it is found out where it is. */
+  readonly overdueSince: Millis | null;
   /** The other live attempt of the same task. */
   readonly rival: Attempt | null;
 }
@@ -42,21 +44,32 @@ interface AttemptRecord extends Attempt {
   mode: AttemptMode;
   cancelReason: string | null;
   rival: AttemptRecord | null;
-  startNode: ListNode<Attempt> | null;
+  overdueSince: Millis | null;
+  /** Its place in `byStart`, or in `overdue` once it is that. */
+  node: ListNode<Attempt> | null;
 }
 
-type NewAttempt = Pick<Attempt, "task" | "number" | "stage" | "worker" | "assignedAt"> & { rival: Attempt | null };
+type NewAttempt = Pick<Attempt, "task" | "number" | "stage" | "worker" | "assignedAt"> & {
+  rival: Attempt | null;
+};
 
 export class AttemptLedger {
   private readonly byId = new Map<AttemptId, AttemptRecord>();
   private readonly byWorker = new Map<WorkerId, Set<AttemptRecord>>();
-  /** Live and started, in order of their start: the first is the first to time out. */
+  /** Live, started and not overdue, in order of their start: the first is the first to time out. */
   private readonly byStart = new LinkedList<Attempt>();
+  /** Live and overdue, in order of that. */
+  private readonly overdue = new LinkedList<Attempt>();
   private lastOrder = 0;
   private backups = 0;
 
   get count(): number {
     return this.byId.size;
+  }
+
+  /** Attempts that were ever added. */
+  get assignedEver(): number {
+    return this.lastOrder;
   }
 
   /** Backups in flight, those told to stop included. */
@@ -72,9 +85,13 @@ export class AttemptLedger {
     return this.byId.values();
   }
 
-  /** The live attempt that started first. */
+  /** The live attempt that started first, of those that are not overdue. */
   get oldestStarted(): Attempt | null {
     return this.byStart.first?.value ?? null;
+  }
+
+  get oldestOverdue(): Attempt | null {
+    return this.overdue.first?.value ?? null;
   }
 
   /** `rival`: the live attempt that this one backs up. */
@@ -82,14 +99,20 @@ export class AttemptLedger {
     const id = attemptId(task, number);
     invariant(!this.byId.has(id), "I1", () => `attempt ${id} is in flight already`);
     const attempt: AttemptRecord = {
-      id, task, number, stage, worker, assignedAt,
+      id,
+      task,
+      number,
+      stage,
+      worker,
+      assignedAt,
       isBackup: rival !== null,
       order: ++this.lastOrder,
       startedAt: null,
       mode: "assigned",
       cancelReason: null,
       rival: null,
-      startNode: null,
+      overdueSince: null,
+      node: null,
     };
     this.byId.set(id, attempt);
     const there = this.byWorker.get(worker);
@@ -104,7 +127,21 @@ export class AttemptLedger {
     invariant(record.mode === "assigned", "I3", () => `${attempt.id} is ${attempt.mode}, so it cannot start`);
     record.mode = "running";
     record.startedAt = now;
-    record.startNode = this.byStart.append(record);
+    record.node = this.byStart.append(record);
+  }
+
+  /** Its time is up; it stays live until it is told to stop. */
+  becomeOverdue(attempt: Attempt, now: Millis): void {
+    const record = this.record(attempt);
+    invariant(
+      record.mode === "running" && record.overdueSince === null,
+      "I3",
+      () =>
+        `${attempt.id} is ${attempt.mode}, overdue since ${attempt.overdueSince}, so its time cannot be up`,
+    );
+    this.unfile(record);
+    record.overdueSince = now;
+    record.node = this.overdue.append(record);
   }
 
   /** It no longer counts; its slot is still taken. */
@@ -132,8 +169,7 @@ export class AttemptLedger {
     for (const attempt of lost) {
       this.byId.delete(attempt.id);
       if (attempt.isBackup) this.backups--;
-      if (attempt.startNode !== null) this.byStart.remove(attempt.startNode);
-      attempt.startNode = null;
+      this.unfile(attempt);
     }
     return lost;
   }
@@ -147,8 +183,11 @@ export class AttemptLedger {
   }
 
   private pair(backup: AttemptRecord, rival: AttemptRecord): void {
-    invariant(rival.rival === null && rival.mode !== "cancelling" && rival.task === backup.task, "I3",
-      () => `${rival.id} (${rival.mode}) cannot have ${backup.id} as its backup`);
+    invariant(
+      rival.rival === null && rival.mode !== "cancelling" && rival.task === backup.task,
+      "I3",
+      () => `${rival.id} (${rival.mode}) cannot have ${backup.id} as its backup`,
+    );
     backup.rival = rival;
     rival.rival = backup;
     this.backups++;
@@ -156,8 +195,13 @@ export class AttemptLedger {
 
   private detach(record: AttemptRecord): void {
     this.part(record);
-    if (record.startNode !== null) this.byStart.remove(record.startNode);
-    record.startNode = null;
+    this.unfile(record);
+  }
+
+  private unfile(record: AttemptRecord): void {
+    const { node, overdueSince } = record;
+    if (node !== null) (overdueSince === null ? this.byStart : this.overdue).remove(node);
+    record.node = null;
   }
 
   private record(attempt: Attempt): AttemptRecord {

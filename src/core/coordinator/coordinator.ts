@@ -6,15 +6,17 @@
 import { invariant, unreachable } from "../../base/assert.ts";
 import { attemptId, parseAttemptId, type AttemptId, type TaskNumber, type WorkerId } from "../../base/ids.ts";
 import type { JobSpec, Machine, Millis, StageIndex } from "../types.ts";
+import { outputsAdopted } from "./adoption.ts";
 import type { Attempt } from "./attempts.ts";
 import { commitFailed, outputCommitted, settle, stopJob } from "./ending.ts";
 import type { CoordinatorEffect, CoordinatorEvent } from "./events.ts";
 import type { JobPhase } from "./job.ts";
 import { findFault } from "./job-check.ts";
-import { attemptFailed, attemptFinished, attemptTimedOut, workerLost } from "./outcomes.ts";
+import { attemptFailed, attemptFinished, workerLost } from "./outcomes.ts";
 import { openFirstStages } from "./progress.ts";
-import { nextBackup, nextTimeout, schedule } from "./schedule.ts";
+import { nextBackup, schedule } from "./schedule.ts";
 import { ignore, newState, type CoordinatorState } from "./state.ts";
+import { attemptExamined, endOverdue, nextTimeout } from "./time-limits.ts";
 import { slotsMax, workersMax } from "./workers.ts";
 
 export interface StageProgress {
@@ -111,12 +113,17 @@ function step(s: CoordinatorState, event: CoordinatorEvent, now: Millis): Coordi
 
 function route(s: CoordinatorState, event: CoordinatorEvent): void {
   switch (event.kind) {
-    case "JobSubmitted": return ignore(s, event.kind, "there is a job already");
-    case "WorkerJoined": return workerJoined(s, event.worker, event.slots);
+    case "JobSubmitted":
+      return ignore(s, event.kind, "there is a job already");
+    case "OutputsAdopted":
+      return outputsAdopted(s, event);
+    case "WorkerJoined":
+      return workerJoined(s, event.worker, event.slots);
     case "WorkerLost":
       if (!s.workers.isHere(event.worker)) return ignore(s, event.kind, `worker ${event.worker} is not here`);
       return workerLost(s, event.worker, event.reason);
-    case "AttemptStarted": return attemptStarted(s, event);
+    case "AttemptStarted":
+      return attemptStarted(s, event);
     case "AttemptProgressed":
       if (s.attempts.get(event.attempt) === undefined) ignore(s, event.kind, whyOver(s, event.attempt));
       return;
@@ -129,17 +136,25 @@ function route(s: CoordinatorState, event: CoordinatorEvent): void {
       const attempt = inFlight(s, event);
       return attempt === null ? undefined : attemptFailed(s, attempt, event.failure);
     }
+    case "AttemptExamined":
+      return attemptExamined(s, s.attempts.get(event.attempt), event.stack);
     case "CancelRequested":
       if (s.job.phase !== "running") return ignore(s, event.kind, `the job is ${s.job.phase}`);
-      return stopJob(s, { kind: "cancelled", reason: event.reason }, `the job was cancelled: ${event.reason}`);
+      return stopJob(
+        s,
+        { kind: "cancelled", reason: event.reason },
+        `the job was cancelled: ${event.reason}`,
+      );
     case "OutputCommitted":
       if (s.job.phase !== "committing") return ignore(s, event.kind, `the job is ${s.job.phase}`);
       return outputCommitted(s);
     case "CommitFailed":
       if (s.job.phase !== "committing") return ignore(s, event.kind, `the job is ${s.job.phase}`);
       return commitFailed(s, event.error);
-    case "TimePassed": return timePassed(s);
-    default: unreachable(event, "coordinator");
+    case "TimePassed":
+      return endOverdue(s);
+    default:
+      unreachable(event, "coordinator");
   }
 }
 
@@ -159,12 +174,6 @@ function attemptStarted(s: CoordinatorState, event: CoordinatorEvent & { kind: "
   if (attempt === null) return;
   if (attempt.mode === "assigned") s.attempts.becomeRunning(attempt, s.now);
   else ignore(s, event.kind, `${attempt.id} is ${attempt.mode} already`);
-}
-
-function timePassed(s: CoordinatorState): void {
-  for (let due = nextTimeout(s); due !== null && due <= s.now && s.job.phase === "running"; due = nextTimeout(s)) {
-    attemptTimedOut(s, s.attempts.oldestStarted!, s.spec.limits.taskTimeoutMs!);
-  }
 }
 
 /** The attempt that the event speaks of, if it is in flight at that worker; else the event is ignored. */

@@ -12,8 +12,11 @@ import type { CoordinatorState } from "./state.ts";
 
 /** Tells a live attempt to stop; from now on its end means nothing but a free slot. */
 export function cancelAttempt(s: CoordinatorState, attempt: Attempt, reason: string): void {
-  invariant(s.workers.isHere(attempt.worker), "I8",
-    () => `${attempt.id} is to be cancelled at a lost worker`);
+  invariant(
+    s.workers.isHere(attempt.worker),
+    "I8",
+    () => `${attempt.id} is to be cancelled at a lost worker`,
+  );
   s.attempts.becomeCancelling(attempt, reason);
   s.stragglers.unwatch(attempt);
   s.effects.push({ kind: "CancelAttempt", worker: attempt.worker, attempt: attempt.id, reason });
@@ -52,8 +55,11 @@ export function commitFailed(s: CoordinatorState, error: ErrorData): void {
 
 function finish(s: CoordinatorState): void {
   const { outcome } = s.job;
-  invariant(outcome !== null && s.job.phase === "finished", "I14",
-    () => `the job is ${s.job.phase} with no outcome`);
+  invariant(
+    outcome !== null && s.job.phase === "finished",
+    "I14",
+    () => `the job is ${s.job.phase} with no outcome`,
+  );
   s.effects.push({ kind: "FinishJob", outcome });
 }
 

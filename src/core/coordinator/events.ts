@@ -2,16 +2,39 @@
 
 import type { AttemptId, TaskNumber, WorkerId } from "../../base/ids.ts";
 import type { ErrorData } from "../../errors.ts";
-import type { AttemptFigures, Failure, JobOutcome, JobSpec, OutputLocation, StageIndex } from "../types.ts";
+import type {
+  AdoptedOutput,
+  AttemptFigures,
+  AttemptsUsed,
+  Failure,
+  JobOutcome,
+  JobSpec,
+  OutputLocation,
+  StageIndex,
+} from "../types.ts";
 
 export type CoordinatorEvent =
   /** Once, first. */
   | { readonly kind: "JobSubmitted"; readonly job: JobSpec }
+  /**
+   * Work of earlier incarnations of the job that still counts: these tasks are finished by these attempts. Only before
+   * the first AssignAttempt; may come in several parts. A "blocks" output is usable although its worker is not here.
+   */
+  | {
+      readonly kind: "OutputsAdopted";
+      readonly outputs: readonly AdoptedOutput[];
+      readonly attemptsUsed?: readonly AttemptsUsed[];
+    }
   | { readonly kind: "WorkerJoined"; readonly worker: WorkerId; readonly slots: number }
   /** The worker's process is gone, and with it the blocks that it held. Its id never comes back. */
   | { readonly kind: "WorkerLost"; readonly worker: WorkerId; readonly reason: string }
   /** The attempt has a slot and runs now. */
-  | { readonly kind: "AttemptStarted"; readonly worker: WorkerId; readonly attempt: AttemptId; readonly slot: number }
+  | {
+      readonly kind: "AttemptStarted";
+      readonly worker: WorkerId;
+      readonly attempt: AttemptId;
+      readonly slot: number;
+    }
   /** Totals so far, for people; decides nothing. */
   | {
       readonly kind: "AttemptProgressed";
@@ -31,6 +54,8 @@ export type CoordinatorEvent =
       readonly attempt: AttemptId;
       readonly failure: Failure;
     }
+  /** The answer to `ExamineAttempt`: its JavaScript stack, or null if none could be taken. */
+  | { readonly kind: "AttemptExamined"; readonly attempt: AttemptId; readonly stack: string | null }
   | { readonly kind: "CancelRequested"; readonly reason: string }
   /** The answer to `CommitOutput`. */
   | { readonly kind: "OutputCommitted" }
@@ -51,7 +76,17 @@ export type CoordinatorEffect =
       readonly isBackup: boolean;
     }
   /** Stop this attempt; an `AttemptFailed` (cancelled) or a late outcome comes back. */
-  | { readonly kind: "CancelAttempt"; readonly worker: WorkerId; readonly attempt: AttemptId; readonly reason: string }
+  | {
+      readonly kind: "CancelAttempt";
+      readonly worker: WorkerId;
+      readonly attempt: AttemptId;
+      readonly reason: string;
+    }
+  /**
+   * Its time is up: find out where it is, before it is told to stop. `AttemptExamined` comes back; if not within a
+   * second, it is told to stop all the same.
+   */
+  | { readonly kind: "ExamineAttempt"; readonly worker: WorkerId; readonly attempt: AttemptId }
   /** Delete what this attempt wrote: it lost, and nothing will read it. */
   | { readonly kind: "DiscardOutput"; readonly worker: WorkerId; readonly attempt: AttemptId }
   /** Publish the output: exactly these attempts, one per task of each "kept" stage that is last, by task order. */
@@ -64,8 +99,23 @@ export type CoordinatorEffect =
   | { readonly kind: "NoteDecision"; readonly note: Note };
 
 export type Note =
-  | { readonly kind: "retried"; readonly task: TaskNumber; readonly failed: AttemptId; readonly failure: Failure }
-  | { readonly kind: "backup-started"; readonly attempt: AttemptId; readonly ageMs: number; readonly medianMs: number }
-  | { readonly kind: "output-remade"; readonly task: TaskNumber; readonly lost: AttemptId; readonly why: string }
+  | {
+      readonly kind: "retried";
+      readonly task: TaskNumber;
+      readonly failed: AttemptId;
+      readonly failure: Failure;
+    }
+  | {
+      readonly kind: "backup-started";
+      readonly attempt: AttemptId;
+      readonly ageMs: number;
+      readonly medianMs: number;
+    }
+  | {
+      readonly kind: "output-remade";
+      readonly task: TaskNumber;
+      readonly lost: AttemptId;
+      readonly why: string;
+    }
   | { readonly kind: "stage-started"; readonly stage: StageIndex }
   | { readonly kind: "stage-finished"; readonly stage: StageIndex };

@@ -21,19 +21,25 @@ export function findFault(job: JobSpec): ErrorData | null {
   }
   let total = 0;
   for (const [stage, spec] of (job.stages as JobSpec["stages"]).entries()) {
-    if (!isCount(spec.tasks, 0, tasksMax)) return plan(`stage ${stage} "${spec.name}" has ${String(spec.tasks)} tasks`);
+    if (!isCount(spec.tasks, 0, tasksMax))
+      return plan(`stage ${stage} "${spec.name}" has ${String(spec.tasks)} tasks`);
     total += spec.tasks;
     if (spec.output !== "blocks" && spec.output !== "kept") {
       const received = String(spec.output);
-      return plan(`stage ${stage} "${spec.name}" has the output "${received}"; "blocks" or "kept" was expected`);
+      return plan(
+        `stage ${stage} "${spec.name}" has the output "${received}"; "blocks" or "kept" was expected`,
+      );
     }
     if (!Array.isArray(spec.reads)) return plan(`stage ${stage} "${spec.name}" does not say what it reads`);
     const odd = spec.reads.find((read: unknown) => !isCount(read, 0, stage - 1));
     if (odd !== undefined) {
-      return plan(`stage ${stage} "${spec.name}" reads stage ${String(odd)}; a stage reads only those before it`);
+      return plan(
+        `stage ${stage} "${spec.name}" reads stage ${String(odd)}; a stage reads only those before it`,
+      );
     }
   }
-  if (total > tasksMax) return plan(`the job has ${total} tasks; at most ${tasksMax} are possible. Make them larger`);
+  if (total > tasksMax)
+    return plan(`the job has ${total} tasks; at most ${tasksMax} are possible. Make them larger`);
   return findLimitFault(job.limits);
 }
 

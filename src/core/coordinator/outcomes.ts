@@ -4,7 +4,8 @@
 //   failure   counts against                                   the task is given up when
 //   error     errorAttemptsMax                                 it is used up, or the error is final
 //   loss      lossAttemptsMax; if the attempt had started,     either is used up
-//             also poisonLossesMax in a row
+//             and is not blameless, also poisonLossesMax
+//             in a row
 //   blocks    its own count of lost inputs                     that exceeds lossAttemptsMax
 //
 // Not here: the transition itself (progress.ts), the job's end (ending.ts). Owner of nothing.
@@ -60,12 +61,16 @@ export function attemptFailed(s: CoordinatorState, attempt: Attempt, failure: Fa
   endLive(s, attempt, rival, failure.kind === "cancelled" ? unaskedCancellation(attempt) : failure);
 }
 
-/** The attempt ran too long. It is told to stop and counts as failed at once, whatever it still reports. */
-export function attemptTimedOut(s: CoordinatorState, attempt: Attempt, limitMs: number): void {
+/**
+ * The attempt ran too long, and was at `stack`, as far as is known. It is told to stop and counts as failed at once,
+ * whatever it still reports.
+ */
+export function attemptTimedOut(s: CoordinatorState, attempt: Attempt, stack: string | null): void {
   const { rival } = attempt;
+  const limitMs = s.spec.limits.taskTimeoutMs!;
   cancelAttempt(s, attempt, `it ran for ${formatDuration(limitMs)}, its time limit`);
   const message = `attempt ${attempt.id} was stopped after ${formatDuration(limitMs)}, its time limit`;
-  const error = failureError("TASK_TIMEOUT", message, { details: { attempt: attempt.id, limitMs } });
+  const error = failureError("TASK_TIMEOUT", message, { details: { attempt: attempt.id, limitMs, stack } });
   endLive(s, attempt, rival, { kind: "error", final: false, error });
 }
 
@@ -73,10 +78,14 @@ export function attemptTimedOut(s: CoordinatorState, attempt: Attempt, limitMs: 
 export function workerLost(s: CoordinatorState, worker: Attempt["worker"], reason: string): void {
   s.workers.lose(worker);
   const error = failureError("SLOT_LOST", `worker ${worker} was lost: ${reason}`, { details: { worker } });
-  for (const attempt of s.attempts.removeWorker(worker)) {
+  const lost = s.attempts.removeWorker(worker);
+  // Which of several attempts took the worker with it, if one did, nobody can say: then none is held to have.
+  const isBlameless = lost.filter(({ startedAt }) => startedAt !== null).length > 1;
+  const failure: Failure = { kind: "loss", error, ...(isBlameless ? { isBlameless } : {}) };
+  for (const attempt of lost) {
     s.stragglers.unwatch(attempt);
     if (s.job.phase !== "running" || attempt.mode === "cancelling") continue;
-    endLive(s, attempt, s.attempts.part(attempt), { kind: "loss", error });
+    endLive(s, attempt, s.attempts.part(attempt), failure);
   }
   if (s.job.phase !== "running") return;
   for (const task of s.outputs.lostWith(worker)) loseOutput(s, task, `worker ${worker} was lost: ${reason}`);
@@ -107,13 +116,18 @@ function countFailure(s: CoordinatorState, attempt: Attempt, failure: Failure): 
     case "error": {
       const errors = s.tasks.countError(task);
       if (failure.final) return failure.error;
-      return errors < errorAttemptsMax ? null : exhausted(s, attempt, `failed ${times(errors)}`, failure.error);
+      return errors < errorAttemptsMax
+        ? null
+        : exhausted(s, attempt, `failed ${times(errors)}`, failure.error);
     }
     case "loss": {
       // An attempt that never started cannot have been what ended its slot.
-      const { losses, inRow } = s.tasks.countLoss(task, attempt.worker, attempt.startedAt !== null);
+      const isSuspect = attempt.startedAt !== null && failure.isBlameless !== true;
+      const { losses, inRow } = s.tasks.countLoss(task, attempt.worker, isSuspect ? failure.error : null);
       if (inRow >= poisonLossesMax) return poison(s, attempt, inRow, failure.error);
-      return losses < lossAttemptsMax ? null : exhausted(s, attempt, `lost its slot ${times(losses)}`, failure.error);
+      return losses < lossAttemptsMax
+        ? null
+        : exhausted(s, attempt, `lost its slot ${times(losses)}`, failure.error);
     }
     case "blocks": {
       const inputLosses = s.tasks.countInputLoss(task);
@@ -143,15 +157,26 @@ function unaskedCancellation({ id, worker }: Attempt): Failure {
 const times = (n: number): string => (n === 1 ? "once" : `${n} times`);
 
 function exhausted(s: CoordinatorState, attempt: Attempt, what: string, cause: ErrorData): ErrorData {
-  const message = `${s.stages.nameOf(attempt.task)} ${what}, the last time in attempt ${attempt.id} at ` +
+  const message =
+    `${s.stages.nameOf(attempt.task)} ${what}, the last time in attempt ${attempt.id} at ` +
     `${attempt.worker}: ${cause.message}`;
   return failureError("ATTEMPTS_EXHAUSTED", message, { cause, details: where(attempt) });
 }
 
 function poison(s: CoordinatorState, attempt: Attempt, inRow: number, cause: ErrorData): ErrorData {
-  const message = `${s.stages.nameOf(attempt.task)} lost its slot ${inRow} times in a row, the last time in attempt ` +
+  const often = inRow === 1 ? "once" : `${inRow} times in a row`;
+  const message =
+    `${s.stages.nameOf(attempt.task)} lost its slot ${often}, the last time in attempt ` +
     `${attempt.id} at ${attempt.worker}: ${cause.message}`;
-  return failureError("POISON_TASK", message, { cause, details: where(attempt) });
+  const certificates = s.tasks
+    .lossesInRowOf(attempt.task)
+    .map(({ details }) => details?.["certificate"] ?? null);
+  return failureError("POISON_TASK", message, { cause, details: { ...where(attempt), certificates } });
 }
 
-const where = ({ id, task, stage, worker }: Attempt): Record<string, unknown> => ({ attempt: id, task, stage, worker });
+const where = ({ id, task, stage, worker }: Attempt): Record<string, unknown> => ({
+  attempt: id,
+  task,
+  stage,
+  worker,
+});

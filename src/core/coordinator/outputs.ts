@@ -36,7 +36,9 @@ export class OutputLedger {
 
   constructor(stages: StageLedger) {
     this.stages = stages;
-    this.locations = stages.specs.map((spec) => Array.from<OutputLocation | null>({ length: spec.tasks }).fill(null));
+    this.locations = stages.specs.map((spec) =>
+      Array.from<OutputLocation | null>({ length: spec.tasks }).fill(null),
+    );
     this.isShared = stages.specs.map(() => false);
     this.inputsOf = stages.specs.map(() => null);
     this.forgotten = stages.specs.map(() => []);
@@ -55,8 +57,11 @@ export class OutputLedger {
   }
 
   set(task: TaskNumber, output: OutputLocation): void {
-    invariant(this.of(task) === null, "I4",
-      () => `t${task} has ${this.of(task)!.attempt} and gets ${output.attempt}`);
+    invariant(
+      this.of(task) === null,
+      "I4",
+      () => `t${task} has ${this.of(task)!.attempt} and gets ${output.attempt}`,
+    );
     this.write(task, output);
     if (this.stages.spec(this.stages.stageOf(task)).output === "kept") return;
     const made = this.madeAt.get(output.worker);
@@ -84,8 +89,11 @@ export class OutputLedger {
     const known = this.inputsOf[stage]!;
     if (known !== null) return known;
     const inputs = this.stages.spec(stage).reads.map((read) => {
-      invariant(this.stages.isComplete(read), "I6",
-        () => `stage ${stage} reads stage ${read}, which is not complete`);
+      invariant(
+        this.stages.isComplete(read),
+        "I6",
+        () => `stage ${stage} reads stage ${read}, which is not complete`,
+      );
       this.isShared[read] = true;
       return this.locations[read]! as OutputLocation[];
     });

@@ -56,8 +56,11 @@ export class ReadyQueue {
     const stage = this.runnable.nextFrom(0);
     if (stage === -1) return -1;
     const task = this.pending.nextFrom(this.stages.first(stage));
-    invariant(task !== -1 && this.stages.stageOf(task) === stage, "I5",
-      () => `stage ${stage} counts pending tasks and has none (next: ${task})`);
+    invariant(
+      task !== -1 && this.stages.stageOf(task) === stage,
+      "I5",
+      () => `stage ${stage} counts pending tasks and has none (next: ${task})`,
+    );
     return task;
   }
 

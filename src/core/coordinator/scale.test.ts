@@ -8,7 +8,15 @@ import type { CoordinatorEvent } from "./events.ts";
 import { checkInvariants } from "./invariants.ts";
 
 const figures: AttemptFigures = {
-  recordsIn: 0, recordsOut: 0, bytesIn: 0, bytesOut: 0, spills: 0, spilledBytes: 0, skipped: 0, waitMs: 0, runMs: 0,
+  recordsIn: 0,
+  recordsOut: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  spills: 0,
+  spilledBytes: 0,
+  skipped: 0,
+  waitMs: 0,
+  runMs: 0,
   counters: {},
 };
 

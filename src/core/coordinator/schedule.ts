@@ -8,7 +8,6 @@
 
 import { invariant } from "../../base/assert.ts";
 import type { TaskNumber, WorkerId } from "../../base/ids.ts";
-import type { Millis } from "../types.ts";
 import type { Attempt } from "./attempts.ts";
 import { moveTask } from "./progress.ts";
 import type { Straggler } from "./speculation.ts";
@@ -32,13 +31,6 @@ export function nextBackup(s: CoordinatorState): Straggler | null {
   if (s.job.phase !== "running" || s.workers.freeSlots === 0) return null;
   if (s.attempts.backupCount >= s.stragglers.backupsMax(s.workers.totalSlots)) return null;
   return s.stragglers.next();
-}
-
-/** When the oldest attempt times out; null if none does. */
-export function nextTimeout(s: CoordinatorState): Millis | null {
-  const { taskTimeoutMs } = s.spec.limits;
-  const oldest = s.attempts.oldestStarted;
-  return taskTimeoutMs === null || oldest === null ? null : oldest.startedAt! + taskTimeoutMs;
 }
 
 function backUp(s: CoordinatorState, { attempt: straggler, medianMs }: Straggler): void {

@@ -75,6 +75,11 @@ export class StragglerWatch {
     this.runTimes[attempt.stage]!.add(now - attempt.assignedAt);
   }
 
+  /** A task of the stage ran so long in an earlier incarnation of the job. */
+  noteAdopted(stage: StageIndex, ranMs: Millis): void {
+    this.runTimes[stage]!.add(Math.max(0, ranMs));
+  }
+
   /** The attempt that becomes a straggler first, or null while no stage is far enough. */
   next(): Straggler | null {
     let earliest: Straggler | null = null;

@@ -4,6 +4,7 @@
 // transition (progress.ts).
 // Owner of: state.tasks. No other file writes it.
 //
+//   pending ──adopted──▶ finished
 //   pending ──assigned──▶ running ──finished──▶ finished ──output-dropped──▶ forgotten
 //      ▲                   │  │ ▲                  │                            │
 //      ├─────retried───────┘  │ └ backed-up,       │                            │
@@ -18,6 +19,7 @@
 
 import { InvariantError, invariant } from "../../base/assert.ts";
 import { attemptId, type AttemptId, type TaskNumber, type WorkerId } from "../../base/ids.ts";
+import type { ErrorData } from "../../errors.ts";
 import type { Millis } from "../types.ts";
 
 /** "forgotten": was finished, its output is gone, and no unfinished task needs it. */
@@ -25,6 +27,7 @@ export type TaskState = "pending" | "running" | "finished" | "forgotten" | "fail
 
 export type Trigger =
   | "assigned"
+  | "adopted"
   | "backed-up"
   | "attempt-ended"
   | "retried"
@@ -36,7 +39,7 @@ export type Trigger =
 
 /** What may happen to a task in which state, and what it is then. Anything else is a bug (I2). */
 export const transitions: Readonly<Record<TaskState, Readonly<Partial<Record<Trigger, TaskState>>>>> = {
-  pending: { assigned: "running" },
+  pending: { assigned: "running", adopted: "finished" },
   running: {
     "backed-up": "running",
     "attempt-ended": "running",
@@ -54,7 +57,9 @@ export const isUnfinished = (state: TaskState): boolean => state !== "finished" 
 
 const states: readonly TaskState[] = ["pending", "running", "finished", "forgotten", "failed"];
 const stateCodes = new Map(states.map((state, code) => [state, code]));
-const triggers = [...new Set(Object.values(transitions).flatMap((row) => Object.keys(row)))] as readonly Trigger[];
+const triggers = [
+  ...new Set(Object.values(transitions).flatMap((row) => Object.keys(row))),
+] as readonly Trigger[];
 const triggerCodes = new Map(triggers.map((trigger, code) => [trigger, code]));
 
 /** Transitions of all tasks that are remembered for stories. */
@@ -69,6 +74,8 @@ export class TaskLedger {
   private readonly lossesInRow: Uint16Array;
   private readonly inputLosses: Uint16Array;
   private readonly lostAt = new Map<TaskNumber, WorkerId>();
+  /** Of the losses in a row: at most as many as make a poison task. */
+  private readonly lossErrors = new Map<TaskNumber, ErrorData[]>();
   private readonly storyTask: Uint32Array;
   private readonly storyTrigger: Uint8Array;
   private readonly storyAttempt: Uint32Array;
@@ -121,8 +128,11 @@ export class TaskLedger {
     const from = this.stateOf(task);
     const to = transitions[from][trigger];
     if (to === undefined) {
-      throw new InvariantError("I2", `t${task} is ${from}: "${trigger}" (attempt ${attempt}) is not in its table`,
-        this.story(task));
+      throw new InvariantError(
+        "I2",
+        `t${task} is ${from}: "${trigger}" (attempt ${attempt}) is not in its table`,
+        this.story(task),
+      );
     }
     this.stateCode[task] = stateCodes.get(to)!;
     this.remember(task, trigger, attempt, now);
@@ -132,10 +142,20 @@ export class TaskLedger {
   /** The number of a new attempt. */
   nextAttempt(task: TaskNumber): number {
     const number = this.attempts[task]! + 1;
-    invariant(number <= attemptsMax, "I1",
-      () => `t${task} has no attempt numbers left`, () => this.story(task));
+    invariant(
+      number <= attemptsMax,
+      "I1",
+      () => `t${task} has no attempt numbers left`,
+      () => this.story(task),
+    );
     this.attempts[task] = number;
     return number;
+  }
+
+  /** Attempts up to this number were used by earlier incarnations of the job. */
+  reserve(first: TaskNumber, last: TaskNumber, attempts: number): void {
+    for (let task = first; task <= last; task++)
+      this.attempts[task] = Math.max(this.attempts[task]!, attempts);
   }
 
   /** Whether this attempt was ever assigned. */
@@ -145,15 +165,27 @@ export class TaskLedger {
 
   /** Counts an error of user code or data. The slot lived on, so losses are no longer in a row. */
   countError(task: TaskNumber): number {
-    this.lossesInRow[task] = 0;
+    this.breakRow(task);
     return ++this.errors[task]!;
   }
 
-  /** Counts a loss of the slot or worker under an attempt; in a row only those whose attempts had started. */
-  countLoss(task: TaskNumber, worker: WorkerId, hadStarted: boolean): { losses: number; inRow: number } {
+  /** Counts a loss of the slot or worker under an attempt; in a row only those that the task may have caused. */
+  countLoss(
+    task: TaskNumber,
+    worker: WorkerId,
+    suspected: ErrorData | null,
+  ): { losses: number; inRow: number } {
     this.lostAt.set(task, worker);
-    if (hadStarted) this.lossesInRow[task]!++;
+    if (suspected !== null) {
+      this.lossesInRow[task]!++;
+      this.lossErrors.set(task, [...(this.lossErrors.get(task) ?? []), suspected]);
+    }
     return { losses: ++this.losses[task]!, inRow: this.lossesInRow[task]! };
+  }
+
+  /** What the losses in a row were, oldest first. */
+  lossesInRowOf(task: TaskNumber): readonly ErrorData[] {
+    return this.lossErrors.get(task) ?? [];
   }
 
   /** Where its latest attempt was lost, if it has not finished since: the place to avoid. */
@@ -163,14 +195,19 @@ export class TaskLedger {
 
   /** Counts an attempt that ended because its inputs were lost. */
   countInputLoss(task: TaskNumber): number {
-    this.lossesInRow[task] = 0;
+    this.breakRow(task);
     return ++this.inputLosses[task]!;
   }
 
   /** It finished: whatever was lost before was not its fault. */
   endLosses(task: TaskNumber): void {
-    this.lossesInRow[task] = 0;
+    this.breakRow(task);
     this.lostAt.delete(task);
+  }
+
+  private breakRow(task: TaskNumber): void {
+    this.lossesInRow[task] = 0;
+    this.lossErrors.delete(task);
   }
 
   /** What happened to the task, oldest first; early parts may be forgotten in large jobs. */

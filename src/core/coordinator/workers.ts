@@ -97,8 +97,11 @@ export class WorkerLedger {
 
   giveSlotBack(id: WorkerId): void {
     const worker = this.known(id);
-    invariant(worker.free < worker.slots, "I8",
-      () => `worker ${id} gets back a slot more than its ${worker.slots}`);
+    invariant(
+      worker.free < worker.slots,
+      "I8",
+      () => `worker ${id} gets back a slot more than its ${worker.slots}`,
+    );
     this.unfile(worker);
     worker.free++;
     this.free++;

@@ -23,7 +23,8 @@ export function attemptAssigned(w: WorkerState, attempt: AttemptId): void {
   remember(w, attempt);
   if (w.isStopping) return reportLoss(w, attempt, failureError("SLOT_LOST", "the worker is stopping"));
   if (w.waiting.length >= waitingMax(w)) {
-    const message = `${w.waiting.length} attempts wait for a slot already, the most that a worker of ` +
+    const message =
+      `${w.waiting.length} attempts wait for a slot already, the most that a worker of ` +
       `${w.slots.count} slots takes`;
     return reportLoss(w, attempt, failureError("WORKER_FULL", message));
   }
@@ -69,8 +70,12 @@ export function failWaiting(w: WorkerState, error: ErrorData): void {
   for (const attempt of w.waiting.splice(0)) reportLoss(w, attempt, error);
 }
 
-export function reportLoss(w: WorkerState, attempt: AttemptId, error: ErrorData): void {
-  w.effects.push({ kind: "ReportFailed", attempt, failure: { kind: "loss", error } });
+export function reportLoss(w: WorkerState, attempt: AttemptId, error: ErrorData, isBlameless = false): void {
+  w.effects.push({
+    kind: "ReportFailed",
+    attempt,
+    failure: { kind: "loss", error, ...(isBlameless ? { isBlameless } : {}) },
+  });
 }
 
 function remember(w: WorkerState, attempt: AttemptId): void {

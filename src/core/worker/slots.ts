@@ -22,7 +22,8 @@ import type { AttemptId } from "../../base/ids.ts";
 import type { Millis } from "../types.ts";
 
 export type SlotMode = "starting" | "idle" | "busy" | "aborting" | "stopping" | "down" | "ended";
-export type SlotTrigger = "ready" | "run" | "done" | "abort" | "terminate" | "restart" | "give-up" | "wanted" | "end";
+export type SlotTrigger =
+  "ready" | "run" | "done" | "abort" | "terminate" | "restart" | "give-up" | "wanted" | "end";
 
 export const slotTransitions: Readonly<Record<SlotMode, Readonly<Partial<Record<SlotTrigger, SlotMode>>>>> = {
   starting: { ready: "idle", restart: "starting", "give-up": "down", terminate: "stopping" },
@@ -59,7 +60,13 @@ export class SlotLedger {
   constructor(count: number) {
     for (let number = 0; number < count; number++) {
       this.slots.push({
-        number, mode: "starting", generation: 1, attempt: null, isAborted: false, graceEndsAt: null, idleExits: 0,
+        number,
+        mode: "starting",
+        generation: 1,
+        attempt: null,
+        isAborted: false,
+        graceEndsAt: null,
+        idleExits: 0,
         story: [],
       });
     }
@@ -98,8 +105,11 @@ export class SlotLedger {
 
   becomeBusy(slot: Slot, attempt: AttemptId): void {
     const record = this.move(slot, "run");
-    invariant(record.attempt === null, "W2",
-      () => `slot ${slot.number} has ${record.attempt} and gets ${attempt}`);
+    invariant(
+      record.attempt === null,
+      "W2",
+      () => `slot ${slot.number} has ${record.attempt} and gets ${attempt}`,
+    );
     record.attempt = attempt;
     record.isAborted = false;
     record.idleExits = 0;
@@ -108,8 +118,12 @@ export class SlotLedger {
   becomeDone(slot: Slot): void {
     // A slot that is being ended may still have finished just before: it keeps ending, without an attempt.
     const record = slot.mode === "stopping" ? this.record(slot) : this.move(slot, "done");
-    invariant(record.attempt !== null, "W2",
-      () => `slot ${slot.number} is done with no attempt`, () => record.story);
+    invariant(
+      record.attempt !== null,
+      "W2",
+      () => `slot ${slot.number} is done with no attempt`,
+      () => record.story,
+    );
     record.attempt = null;
     record.isAborted = false;
     record.graceEndsAt = null;

@@ -14,7 +14,15 @@ import { createWorker } from "./worker.ts";
 const seeds = Number(process.env["SHOAL_FUZZ_SEEDS"] ?? 1500);
 const firstSeed = Number(process.env["SHOAL_FUZZ_FIRST"] ?? 1);
 const figures: AttemptFigures = {
-  recordsIn: 0, recordsOut: 0, bytesIn: 0, bytesOut: 0, spills: 0, spilledBytes: 0, skipped: 0, waitMs: 0, runMs: 0,
+  recordsIn: 0,
+  recordsOut: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  spills: 0,
+  spilledBytes: 0,
+  skipped: 0,
+  waitMs: 0,
+  runMs: 0,
   counters: {},
 };
 const error = { name: "Error", message: "crash" };
@@ -54,13 +62,19 @@ class Witness {
       case "StartSlot": {
         const { slot, generation } = effect;
         const before = this.slots[slot];
-        check(before === undefined ? generation === 1 : before.isGone && generation === before.generation + 1, why);
+        check(
+          before === undefined ? generation === 1 : before.isGone && generation === before.generation + 1,
+          why,
+        );
         this.slots[slot] = { slot, generation, isUp: false, isEnding: false, isGone: false, attempt: null };
         return;
       }
       case "RunAttempt": {
         const slot = this.at(effect, why);
-        check(slot.isUp && !slot.isEnding && slot.attempt === null && this.unanswered.has(effect.attempt), why);
+        check(
+          slot.isUp && !slot.isEnding && slot.attempt === null && this.unanswered.has(effect.attempt),
+          why,
+        );
         slot.attempt = effect.attempt;
         return;
       }
@@ -76,7 +90,8 @@ class Witness {
       case "ReportStarted":
         check(this.slots[effect.slot]?.attempt === effect.attempt, why);
         return;
-      case "ReportFinished": case "ReportFailed":
+      case "ReportFinished":
+      case "ReportFailed":
         check(this.unanswered.delete(effect.attempt), () => `${why()} answers what was answered`);
         return;
       case "EventIgnored":
@@ -128,8 +143,10 @@ function play(seed: number): { trace: string[]; marks: ReadonlyMap<string, numbe
     const state = machine.state();
     if (state !== null) checkInvariants(state);
     const deadline = machine.nextDeadline();
-    check(event.kind !== "TimePassed" || deadline === null || deadline > now,
-      () => `a deadline at ${deadline} stays`);
+    check(
+      event.kind !== "TimePassed" || deadline === null || deadline > now,
+      () => `a deadline at ${deadline} stays`,
+    );
     history.push(event);
   };
   give({ kind: "WorkerStarted", slots: 1 + below(chances, 3), abortGraceMs: below(chances, 100) });
@@ -149,8 +166,10 @@ function play(seed: number): { trace: string[]; marks: ReadonlyMap<string, numbe
       if (event !== null) give(event);
     }
     isStopping ||= history.at(-1)!.kind === "StopRequested";
-    check(witness.unanswered.size <= 3 * witness.slots.length,
-      () => `${witness.unanswered.size} attempts are unanswered`);
+    check(
+      witness.unanswered.size <= 3 * witness.slots.length,
+      () => `${witness.unanswered.size} attempts are unanswered`,
+    );
   }
   // From here on nothing goes wrong: every attempt must be answered, and a worker that stops must end.
   const isOver = (): boolean =>
@@ -167,21 +186,33 @@ function play(seed: number): { trace: string[]; marks: ReadonlyMap<string, numbe
   return { trace, marks: witness.marks };
 }
 
-test(`${seeds} random lives of a worker`, () => {
-  const marks = new Map<string, number>();
-  for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
-    try {
-      for (const [mark, count] of play(seed).marks) marks.set(mark, (marks.get(mark) ?? 0) + count);
-    } catch (broken) {
-      throw new Error(`seed ${seed}: replay with SHOAL_FUZZ_FIRST=${seed} SHOAL_FUZZ_SEEDS=1`, { cause: broken });
+test(
+  `${seeds} random lives of a worker`,
+  () => {
+    const marks = new Map<string, number>();
+    for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
+      try {
+        for (const [mark, count] of play(seed).marks) marks.set(mark, (marks.get(mark) ?? 0) + count);
+      } catch (broken) {
+        throw new Error(`seed ${seed}: replay with SHOAL_FUZZ_FIRST=${seed} SHOAL_FUZZ_SEEDS=1`, {
+          cause: broken,
+        });
+      }
     }
-  }
-  if (seeds < 1000) return;
-  const expected = [
-    "StartSlot", "RunAttempt", "AbortAttempt", "TerminateSlot", "ReportFinished", "ReportFailed", "EventIgnored",
-  ];
-  for (const mark of expected) expect(marks.get(mark) ?? 0, mark).toBeGreaterThan(100);
-}, Infinity);
+    if (seeds < 1000) return;
+    const expected = [
+      "StartSlot",
+      "RunAttempt",
+      "AbortAttempt",
+      "TerminateSlot",
+      "ReportFinished",
+      "ReportFailed",
+      "EventIgnored",
+    ];
+    for (const mark of expected) expect(marks.get(mark) ?? 0, mark).toBeGreaterThan(100);
+  },
+  Infinity,
+);
 
 test("the same seed gives the same trace", () => {
   for (let seed = 1; seed <= 20; seed++) expect(play(seed).trace).toEqual(play(seed).trace);

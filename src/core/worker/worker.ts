@@ -55,7 +55,10 @@ export function createWorker(): Worker {
 }
 
 function begin(event: WorkerEvent, now: Millis): [WorkerState | null, WorkerEffect[]] {
-  const refuse = (why: string): [null, WorkerEffect[]] => [null, [{ kind: "EventIgnored", event: event.kind, why }]];
+  const refuse = (why: string): [null, WorkerEffect[]] => [
+    null,
+    [{ kind: "EventIgnored", event: event.kind, why }],
+  ];
   if (event.kind !== "WorkerStarted") return refuse("the worker has not started");
   const { slots, abortGraceMs } = event;
   if (!Number.isInteger(slots) || slots < 1 || slots > slotsMax) {
@@ -79,7 +82,8 @@ function step(w: WorkerState, event: WorkerEvent, now: Millis): WorkerEffect[] {
 
 function route(w: WorkerState, event: WorkerEvent): void {
   switch (event.kind) {
-    case "WorkerStarted": return ignore(w, event.kind, "the worker has started already");
+    case "WorkerStarted":
+      return ignore(w, event.kind, "the worker has started already");
     case "SlotReady": {
       const slot = current(w, event);
       if (slot === null) return;
@@ -90,8 +94,10 @@ function route(w: WorkerState, event: WorkerEvent): void {
       const slot = current(w, event);
       return slot === null ? undefined : slotExited(w, slot, event);
     }
-    case "AttemptAssigned": return attemptAssigned(w, event.attempt);
-    case "CancelRequested": return cancelRequested(w, event.attempt);
+    case "AttemptAssigned":
+      return attemptAssigned(w, event.attempt);
+    case "CancelRequested":
+      return cancelRequested(w, event.attempt);
     case "SlotFinished": {
       const slot = running(w, event);
       if (slot === null) return;
@@ -106,19 +112,24 @@ function route(w: WorkerState, event: WorkerEvent): void {
       w.effects.push({ kind: "ReportFailed", attempt: event.attempt, failure: event.failure });
       return;
     }
-    case "StopRequested": return stopRequested(w);
-    case "TimePassed": return timePassed(w);
-    default: unreachable(event, "worker");
+    case "StopRequested":
+      return stopRequested(w);
+    case "TimePassed":
+      return timePassed(w);
+    default:
+      unreachable(event, "worker");
   }
 }
 
 /** Reports what the slot ran, then starts it again; or lets it rest, if that has not helped three times in a row. */
-function slotExited(w: WorkerState, slot: Slot, { kind, error }: WorkerEvent & { kind: "SlotExited" }): void {
-  if (slot.mode === "down" || slot.mode === "ended") return ignore(w, kind, `slot ${slot.number} is ${slot.mode}`);
+function slotExited(w: WorkerState, slot: Slot, event: WorkerEvent & { kind: "SlotExited" }): void {
+  const { kind, error } = event;
+  if (slot.mode === "down" || slot.mode === "ended")
+    return ignore(w, kind, `slot ${slot.number} is ${slot.mode}`);
   const { attempt } = slot;
   if (attempt !== null && slot.isAborted) {
     w.effects.push({ kind: "ReportFailed", attempt, failure: { kind: "cancelled" } });
-  } else if (attempt !== null) reportLoss(w, attempt, error);
+  } else if (attempt !== null) reportLoss(w, attempt, error, event.isExternal === true);
   if (w.isStopping) return w.slots.becomeEnded(slot);
   const restarted = w.slots.becomeRestarted(slot);
   if (restarted.mode === "starting") return startSlot(w, restarted);
@@ -129,7 +140,8 @@ function cancelRequested(w: WorkerState, attempt: AttemptId): void {
   if (withdraw(w, attempt)) return;
   const slot = w.slots.runningSlot(attempt);
   if (slot === null) return ignore(w, "CancelRequested", `${attempt} is not here`);
-  if (slot.mode !== "busy") return ignore(w, "CancelRequested", `slot ${slot.number} is ${slot.mode} already`);
+  if (slot.mode !== "busy")
+    return ignore(w, "CancelRequested", `slot ${slot.number} is ${slot.mode} already`);
   w.slots.becomeAborting(slot, w.now + w.abortGraceMs);
   w.effects.push({ kind: "AbortAttempt", slot: slot.number, generation: slot.generation, attempt });
 }

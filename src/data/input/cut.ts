@@ -31,7 +31,11 @@ export interface Piece {
 export const isWhole = ({ file, from, to }: Piece): boolean => from === 0 && to === file.size;
 
 /** Packs consecutive small files together, and cuts larger ones where `canCut` says so into pieces of equal size. */
-export function cutFiles(files: readonly FileRef[], splitBytes: number, canCut: (file: FileRef) => boolean): Piece[][] {
+export function cutFiles(
+  files: readonly FileRef[],
+  splitBytes: number,
+  canCut: (file: FileRef) => boolean,
+): Piece[][] {
   const splits: Piece[][] = [];
   let pack: Piece[] = [];
   let packed = 0;
@@ -63,17 +67,34 @@ export function toSplit(pieces: readonly Piece[], directory: string): Split {
     bytes: pieces.reduce((sum, { from, to }) => sum + to - from, 0),
     data: {
       directory,
-      pieces: pieces.map(({ file, from, to }): Json => [file.name, file.size, file.mtimeMs, file.ino, from, to]),
+      pieces: pieces.map(({ file, from, to }): Json => [
+        file.name,
+        file.size,
+        file.mtimeMs,
+        file.ino,
+        from,
+        to,
+      ]),
     },
   };
 }
 
-type PieceData = readonly [name: string, size: number, mtimeMs: number, ino: number, from: number, to: number];
+type PieceData = readonly [
+  name: string,
+  size: number,
+  mtimeMs: number,
+  ino: number,
+  from: number,
+  to: number,
+];
 
 export function piecesOf(split: Split): Piece[] {
   const { directory, pieces } = split.data as unknown as { directory: string; pieces: readonly PieceData[] };
-  return pieces.map(([name, size, mtimeMs, ino, from, to]) =>
-    ({ file: { name, path: resolve(directory, name), size, mtimeMs, ino }, from, to }));
+  return pieces.map(([name, size, mtimeMs, ino, from, to]) => ({
+    file: { name, path: resolve(directory, name), size, mtimeMs, ino },
+    from,
+    to,
+  }));
 }
 
 function labelOf(pieces: readonly Piece[]): string {

@@ -93,8 +93,10 @@ export class FileReader implements RecordReader {
 
   private tooLarge({ ref: { name } }: InputFile, bytes: string): ShoalError {
     const { recordBytesMax } = this.options;
-    return new ShoalError("RECORD_TOO_LARGE",
+    return new ShoalError(
+      "RECORD_TOO_LARGE",
       `the file ${showName(name)} has ${bytes} bytes, recordBytesMax is ${recordBytesMax} (${formatBytes(recordBytesMax)})`,
-      { hint: "Read it with read.lines, or raise recordBytesMax.", details: { file: name, recordBytesMax } });
+      { hint: "Read it with read.lines, or raise recordBytesMax.", details: { file: name, recordBytesMax } },
+    );
   }
 }

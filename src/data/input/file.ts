@@ -68,8 +68,10 @@ export class InputFile {
     requireRegular(this.ref.name, now);
     const { size, mtimeMs, ino } = this.ref;
     if (now.ino !== ino) throw changed(this.ref.name, when, "was replaced by another file");
-    if (now.size !== size) throw changed(this.ref.name, when, `had ${now.size} bytes, ${size} when the input was planned`);
-    if (now.mtimeMs !== mtimeMs) throw changed(this.ref.name, when, "had been written to since the input was planned");
+    if (now.size !== size)
+      throw changed(this.ref.name, when, `had ${now.size} bytes, ${size} when the input was planned`);
+    if (now.mtimeMs !== mtimeMs)
+      throw changed(this.ref.name, when, "had been written to since the input was planned");
   }
 
   /** To be thrown when a read came to the end of the file before its planned size. */
@@ -84,29 +86,43 @@ export class InputFile {
 
 /** A name as it can stand in a message or on a line of a log. */
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-export const showName = (name: string): string => (/[\u0000-\u001f\u007f"]/.test(name) ? JSON.stringify(name) : name);
+export const showName = (name: string): string =>
+  /[\u0000-\u001f\u007f"]/.test(name) ? JSON.stringify(name) : name;
 
 const changed = (name: string, when: string, what: string): ShoalError =>
-  new ShoalError("INPUT_CHANGED", `${showName(name)} changed: ${when} it ${what}`, { details: { file: name } });
+  new ShoalError("INPUT_CHANGED", `${showName(name)} changed: ${when} it ${what}`, {
+    details: { file: name },
+  });
 
 export function unreadable(name: string, cause: unknown): ShoalError {
   const code = (cause as NodeJS.ErrnoException).code;
   if (code === "ENOENT") return changed(name, "when it was opened", "was gone");
   if (code === "ENXIO") return notAFile(name, "a socket or a device without a driver");
-  return new ShoalError("INPUT_UNREADABLE", `cannot read ${showName(name)}: ${reasonOf(cause)}`,
-    { cause, details: { file: name } });
+  return new ShoalError("INPUT_UNREADABLE", `cannot read ${showName(name)}: ${reasonOf(cause)}`, {
+    cause,
+    details: { file: name },
+  });
 }
 
 const notAFile = (name: string, kind: string): ShoalError =>
-  new ShoalError("INPUT_NOT_A_FILE", `${showName(name)} is ${kind}, expected a regular file`,
-    { details: { file: name, kind } });
+  new ShoalError("INPUT_NOT_A_FILE", `${showName(name)} is ${kind}, expected a regular file`, {
+    details: { file: name, kind },
+  });
 
 export function requireRegular(name: string, stats: Stats): void {
   if (stats.isFile()) return;
-  throw notAFile(name, stats.isFIFO() ? "a FIFO (named pipe)"
-    : stats.isSocket() ? "a socket"
-    : stats.isCharacterDevice() || stats.isBlockDevice() ? "a device"
-    : stats.isDirectory() ? "a directory" : "no regular file");
+  throw notAFile(
+    name,
+    stats.isFIFO()
+      ? "a FIFO (named pipe)"
+      : stats.isSocket()
+        ? "a socket"
+        : stats.isCharacterDevice() || stats.isBlockDevice()
+          ? "a device"
+          : stats.isDirectory()
+            ? "a directory"
+            : "no regular file",
+  );
 }
 
 /** "permission denied (EACCES)". */

@@ -21,7 +21,8 @@ export interface FoundInput {
 
 /** INPUT_NOT_FOUND for a pattern without a file, INPUT_NOT_A_FILE, INPUT_UNREADABLE. Relative to `directory`. */
 export async function findInput(patterns: readonly string[], directory: string): Promise<FoundInput> {
-  if (patterns.length === 0) throw new ShoalError("INPUT_NOT_FOUND", "no input was given: the list of patterns is empty");
+  if (patterns.length === 0)
+    throw new ShoalError("INPUT_NOT_FOUND", "no input was given: the list of patterns is empty");
   const finder = new Finder(directory);
   for (const pattern of patterns) await finder.add(pattern);
   return { files: [...finder.files.values()], roots: [...finder.roots] };
@@ -49,9 +50,12 @@ class Finder {
     else if (stats.isDirectory()) await this.walk(path, names, new Set());
     else names.add(path);
     if (stats?.isDirectory() === true && names.size === 0) {
-      throw new ShoalError("INPUT_NOT_FOUND",
+      throw new ShoalError(
+        "INPUT_NOT_FOUND",
         `the directory ${JSON.stringify(pattern)} holds no files (names that begin with "." or "_" are skipped); ` +
-        `looked in ${this.absolute(path)}`, { details: { pattern, directory: this.directory } });
+          `looked in ${this.absolute(path)}`,
+        { details: { pattern, directory: this.directory } },
+      );
     }
     if (stats !== null) this.roots.add(this.absolute(path));
     for (const name of [...names].sort(compareUtf8)) await this.take(name, stats === null);
@@ -105,7 +109,8 @@ class Finder {
     const directories = new Set<string>();
     if (hasMagic(rest)) {
       await matchNames(base, rest, this.names(), ({ path: name, kind, isBelowAll }) => {
-        const isDirectory = kind === "directory" ||
+        const isDirectory =
+          kind === "directory" ||
           (kind === "other" && lookAt(name, this.absolute(name))?.isDirectory() === true);
         if (!isDirectory) names.add(name);
         else if (!isBelowAll) directories.add(name);
@@ -114,8 +119,11 @@ class Finder {
     // a directory that matches is read as a directory, as when the shell had expanded the pattern
     for (const name of directories) await this.walk(name, names, new Set());
     if (names.size > 0) return;
-    throw new ShoalError("INPUT_NOT_FOUND", `no file matches ${JSON.stringify(pattern)} in ${this.directory}`,
-      { details: { pattern, directory: this.directory } });
+    throw new ShoalError(
+      "INPUT_NOT_FOUND",
+      `no file matches ${JSON.stringify(pattern)} in ${this.directory}`,
+      { details: { pattern, directory: this.directory } },
+    );
   }
 
   private async list(name: string): Promise<Dirent[]> {
@@ -149,8 +157,10 @@ class Finder {
   }
 }
 
-const entryOf = (entry: Dirent): NameEntry =>
-  ({ name: entry.name, kind: entry.isFile() ? "file" : entry.isDirectory() ? "directory" : "other" });
+const entryOf = (entry: Dirent): NameEntry => ({
+  name: entry.name,
+  kind: entry.isFile() ? "file" : entry.isDirectory() ? "directory" : "other",
+});
 
 /** `directory` may be "", a name with or without slashes at its end, or "/". */
 function childOf(directory: string, name: string): string {
@@ -165,7 +175,9 @@ function pathOf(pattern: string): string {
   try {
     return fileURLToPath(pattern);
   } catch (cause) {
-    throw new ShoalError("INPUT_NOT_FOUND", `${JSON.stringify(pattern)} is no file: URL of this machine`, { cause });
+    throw new ShoalError("INPUT_NOT_FOUND", `${JSON.stringify(pattern)} is no file: URL of this machine`, {
+      cause,
+    });
   }
 }
 
@@ -180,12 +192,14 @@ function lookAt(name: string, path: string): Stats | null {
 /** A listed name that nothing answers to. */
 function vanished(name: string, path: string): never {
   if (name.includes("\ufffd")) {
-    throw new ShoalError("INPUT_UNREADABLE", `the name ${showName(name)} is not valid UTF-8 on disk`,
-      { hint: "Rename the file." });
+    throw new ShoalError("INPUT_UNREADABLE", `the name ${showName(name)} is not valid UTF-8 on disk`, {
+      hint: "Rename the file.",
+    });
   }
   if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
-    throw new ShoalError("INPUT_UNREADABLE", `${showName(name)} is a symbolic link to nothing`,
-      { hint: "Remove the link, or restore what it points to." });
+    throw new ShoalError("INPUT_UNREADABLE", `${showName(name)} is a symbolic link to nothing`, {
+      hint: "Remove the link, or restore what it points to.",
+    });
   }
   throw new ShoalError("INPUT_CHANGED", `${showName(name)} vanished while the input was planned`);
 }

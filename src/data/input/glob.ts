@@ -34,7 +34,12 @@ export interface Match {
 export const hasMagic = (pattern: string): boolean => /[*?[{\\]/.test(pattern);
 
 /** Gives everything below `base` that matches to `found`; some perhaps twice, in no order. */
-export async function matchNames(base: string, pattern: string, names: Names, found: (match: Match) => void): Promise<void> {
+export async function matchNames(
+  base: string,
+  pattern: string,
+  names: Names,
+  found: (match: Match) => void,
+): Promise<void> {
   for (const alternative of expandBraces(pattern)) {
     const segments = alternative.split("/").filter((segment) => segment !== "");
     if (segments.at(-1) === "**") segments.push("*");
@@ -42,8 +47,13 @@ export async function matchNames(base: string, pattern: string, names: Names, fo
   }
 }
 
-async function matchSegments(directory: string, segments: readonly string[], at: number, names: Names,
-  found: (match: Match) => void): Promise<void> {
+async function matchSegments(
+  directory: string,
+  segments: readonly string[],
+  at: number,
+  names: Names,
+  found: (match: Match) => void,
+): Promise<void> {
   const segment = segments[at]!;
   const isLast = at === segments.length - 1;
   const reached = (path: string, kind: EntryKind): Promise<void> | undefined => {
@@ -141,8 +151,11 @@ export function expandBraces(pattern: string): string[] {
       for (const tail of tails) result.push(pattern.slice(0, from) + middle + tail);
     }
     if (result.length > alternativesMax) {
-      throw new ShoalError("INPUT_NOT_FOUND",
-        `the braces in ${JSON.stringify(pattern)} stand for more than ${alternativesMax} patterns`, { hint: "Use * or a directory." });
+      throw new ShoalError(
+        "INPUT_NOT_FOUND",
+        `the braces in ${JSON.stringify(pattern)} stand for more than ${alternativesMax} patterns`,
+        { hint: "Use * or a directory." },
+      );
     }
   }
   return result;

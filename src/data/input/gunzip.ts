@@ -18,8 +18,12 @@ const outputChunkBytes = 256 * 1024;
 const inputChunkBytes = 256 * 1024;
 
 /** Chunks of the decompressed contents. INPUT_CORRUPT when the file is damaged or expands more than `expansionMax` : 1. */
-export async function* gunzip(file: InputFile, expansionMax: number, host: TaskHost,
-  inputBytes = inputChunkBytes): AsyncGenerator<Buffer> {
+export async function* gunzip(
+  file: InputFile,
+  expansionMax: number,
+  host: TaskHost,
+  inputBytes = inputChunkBytes,
+): AsyncGenerator<Buffer> {
   const inflate = createGunzip({ chunkSize: outputChunkBytes });
   const source = Readable.from(compressed(file, host, inputBytes), { highWaterMark: 2 });
   // an error of either side ends both; it comes out of the iteration below
@@ -33,8 +37,13 @@ export async function* gunzip(file: InputFile, expansionMax: number, host: TaskH
       host.meter.waitMs = waitedMs + performance.now() - began;
       output += chunk.length;
       if (output > bombOutputMin && output > expansionMax * inflate.bytesWritten) {
-        throw corrupt(file, `it expands more than ${expansionMax} : 1 (${formatBytes(inflate.bytesWritten)} to ` +
-          `${formatBytes(output)} and more)`, undefined, "If that is right, raise expansionMax in the options of read.");
+        throw corrupt(
+          file,
+          `it expands more than ${expansionMax} : 1 (${formatBytes(inflate.bytesWritten)} to ` +
+            `${formatBytes(output)} and more)`,
+          undefined,
+          "If that is right, raise expansionMax in the options of read.",
+        );
       }
       yield chunk;
       began = performance.now();
@@ -42,7 +51,8 @@ export async function* gunzip(file: InputFile, expansionMax: number, host: TaskH
     }
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    if (typeof code === "string" && code.startsWith("Z_")) throw corrupt(file, reasonOf(error as Error), error);
+    if (typeof code === "string" && code.startsWith("Z_"))
+      throw corrupt(file, reasonOf(error as Error), error);
     throw error;
   } finally {
     source.destroy();
@@ -79,5 +89,7 @@ const reasonOf = (error: Error): string =>
 
 const corrupt = (file: InputFile, what: string, cause?: unknown, hint?: string): ShoalError =>
   new ShoalError("INPUT_CORRUPT", `the gzip file ${showName(file.ref.name)} is damaged: ${what}`, {
-    details: { file: file.ref.name }, ...(cause === undefined ? {} : { cause }), ...(hint === undefined ? {} : { hint }),
+    details: { file: file.ref.name },
+    ...(cause === undefined ? {} : { cause }),
+    ...(hint === undefined ? {} : { hint }),
   });

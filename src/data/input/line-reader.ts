@@ -47,7 +47,8 @@ export class LineReader implements RecordReader {
   }
 
   async position(): Promise<RecordPosition> {
-    return this.current === null ? { file: null, unit: "line", at: 0 }
+    return this.current === null
+      ? { file: null, unit: "line", at: 0 }
       : { file: this.current.file.name, unit: "line", at: this.splitter.lineNumber() };
   }
 
@@ -72,12 +73,17 @@ export class LineReader implements RecordReader {
       at += n;
       splitter.added(n);
       const isEnd = at === size;
-      for (let wait = splitter.drain(push, isEnd); wait !== undefined; wait = splitter.drain(push, isEnd)) await wait;
+      for (let wait = splitter.drain(push, isEnd); wait !== undefined; wait = splitter.drain(push, isEnd))
+        await wait;
       if (isEnd) return;
     }
   }
 
-  private async readGzip(range: Parameters<LineSplitter["begin"]>[0], file: InputFile, push: Push): Promise<void> {
+  private async readGzip(
+    range: Parameters<LineSplitter["begin"]>[0],
+    file: InputFile,
+    push: Push,
+  ): Promise<void> {
     const { splitter } = this;
     splitter.begin({ ...range, to: Infinity });
     for await (const chunk of gunzip(file, this.options.expansionMax, this.host)) {
@@ -86,10 +92,12 @@ export class LineReader implements RecordReader {
         const n = chunk.copy(room.buffer, room.at, copied, Math.min(chunk.length, copied + room.length));
         copied += n;
         splitter.added(n);
-        for (let wait = splitter.drain(push, false); wait !== undefined; wait = splitter.drain(push, false)) await wait;
+        for (let wait = splitter.drain(push, false); wait !== undefined; wait = splitter.drain(push, false))
+          await wait;
       }
     }
-    for (let wait = splitter.drain(push, true); wait !== undefined; wait = splitter.drain(push, true)) await wait;
+    for (let wait = splitter.drain(push, true); wait !== undefined; wait = splitter.drain(push, true))
+      await wait;
   }
 }
 

@@ -94,7 +94,9 @@ export class LineSplitter {
     if (this.buffer.length - this.end < this.bufferBytes / 2) {
       // never much longer than the longest line that is allowed: what does not fit then is too large
       const largest = this.format.recordBytesMax + this.bufferBytes;
-      const grown = allocate(Math.max(Math.min(2 * this.buffer.length, largest), this.end + this.bufferBytes));
+      const grown = allocate(
+        Math.max(Math.min(2 * this.buffer.length, largest), this.end + this.bufferBytes),
+      );
       this.buffer.copy(grown, 0, 0, this.end);
       this.buffer = grown;
     }
@@ -118,7 +120,8 @@ export class LineSplitter {
     if (this.isSkipping && !this.passForeignLine()) return;
     for (;;) {
       if (this.start >= this.regionEnd && !this.nextRegion()) return;
-      const waiting = this.decoding === "each" ? this.pushEach(push) : this.pushRegion(push, this.decoding === "utf8");
+      const waiting =
+        this.decoding === "each" ? this.pushEach(push) : this.pushRegion(push, this.decoding === "utf8");
       if (waiting !== undefined) return waiting;
     }
   }
@@ -174,12 +177,21 @@ export class LineSplitter {
   }
 
   private pushRegion(push: Push, isUtf8Text: boolean): void | Promise<void> {
-    const { buffer, regionEnd, format: { recordBytesMax }, host: { meter } } = this;
+    const {
+      buffer,
+      regionEnd,
+      format: { recordBytesMax },
+      host: { meter },
+    } = this;
     for (let at = this.start; at < regionEnd;) {
       const found = buffer.indexOf(newline, at);
       // only the last line of a file can be without an end
-      const stop = found === -1 || found >= regionEnd ? regionEnd
-        : found > at && buffer[found - 1] === carriageReturn ? found - 1 : found;
+      const stop =
+        found === -1 || found >= regionEnd
+          ? regionEnd
+          : found > at && buffer[found - 1] === carriageReturn
+            ? found - 1
+            : found;
       this.start = stop === regionEnd ? regionEnd : found + 1;
       this.lines++;
       if (stop - at > recordBytesMax) throw this.tooLarge(stop - at);
@@ -219,9 +231,11 @@ export class LineSplitter {
     const { name } = this.range;
     const line = bytes === undefined ? this.lineNumber() + 1 : this.lineNumber();
     const size = bytes === undefined ? `more than ${this.format.recordBytesMax}` : String(bytes);
-    return new ShoalError("RECORD_TOO_LARGE",
+    return new ShoalError(
+      "RECORD_TOO_LARGE",
       `line ${line} of ${showName(name)} has ${size} bytes, recordBytesMax is ${this.format.recordBytesMax}`,
-      { details: { file: name, line, recordBytesMax: this.format.recordBytesMax } });
+      { details: { file: name, line, recordBytesMax: this.format.recordBytesMax } },
+    );
   }
 }
 

@@ -24,18 +24,32 @@ export const fileChecks: Readonly<Record<keyof FileOptions, Check>> = {
   expansionMax: (value) => (Number.isFinite(value) && (value as number) >= 1 ? null : "a number from 1 on"),
 };
 
-export const defaultFileOptions = { encoding: "utf8", recordBytesMax: 128 * 2 ** 20, expansionMax: 250 } as const;
+export const defaultFileOptions = {
+  encoding: "utf8",
+  recordBytesMax: 128 * 2 ** 20,
+  expansionMax: 250,
+} as const;
 
-export const integerFrom = (min: number, max: number): Check => (value) =>
-  Number.isInteger(value) && (value as number) >= min && (value as number) <= max ? null
-    : `an integer from ${min} to ${max > 2 ** 20 ? formatBytes(max) : max}`;
+export const integerFrom =
+  (min: number, max: number): Check =>
+  (value) =>
+    Number.isInteger(value) && (value as number) >= min && (value as number) <= max
+      ? null
+      : `an integer from ${min} to ${max > 2 ** 20 ? formatBytes(max) : max}`;
 
 /** Options as the plan carries them: the user's over the defaults. PLAN_INVALID names what is wrong. */
-export function checkedOptions(call: string, options: unknown, checks: Readonly<Record<string, Check>>,
-  defaults: Options): { [key: string]: Json } {
+export function checkedOptions(
+  call: string,
+  options: unknown,
+  checks: Readonly<Record<string, Check>>,
+  defaults: Options,
+): { [key: string]: Json } {
   if (options === undefined) return { ...defaults };
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new ShoalError("PLAN_INVALID", `${call}() expects its options as an object, received ${show(options)}`);
+    throw new ShoalError(
+      "PLAN_INVALID",
+      `${call}() expects its options as an object, received ${show(options)}`,
+    );
   }
   const result: { [key: string]: Json } = { ...defaults };
   for (const [key, value] of Object.entries(options)) {
@@ -43,12 +57,16 @@ export function checkedOptions(call: string, options: unknown, checks: Readonly<
     const check = Object.hasOwn(checks, key) ? checks[key] : undefined;
     if (check === undefined) {
       const near = nearest(key, Object.keys(checks));
-      throw new ShoalError("PLAN_INVALID", `${call}() has no option ${JSON.stringify(key)}`,
-        { hint: near === null ? `Its options are ${Object.keys(checks).join(", ")}.` : `Did you mean ${near}?` });
+      throw new ShoalError("PLAN_INVALID", `${call}() has no option ${JSON.stringify(key)}`, {
+        hint: near === null ? `Its options are ${Object.keys(checks).join(", ")}.` : `Did you mean ${near}?`,
+      });
     }
     const expected = check(value);
     if (expected !== null) {
-      throw new ShoalError("PLAN_INVALID", `${call}() expects ${key} to be ${expected}, received ${show(value)}`);
+      throw new ShoalError(
+        "PLAN_INVALID",
+        `${call}() expects ${key} to be ${expected}, received ${show(value)}`,
+      );
     }
     result[key] = value as Json;
   }
@@ -58,15 +76,21 @@ export function checkedOptions(call: string, options: unknown, checks: Readonly<
 /** The patterns of `input`, one or several. Whether they match is seen later, when the input is cut. */
 export function checkedInput(call: string, input: unknown): string[] {
   const patterns = typeof input === "string" ? [input] : input;
-  if (Array.isArray(patterns) && patterns.every((pattern) => typeof pattern === "string")) return [...patterns];
-  const culprit: unknown = Array.isArray(patterns) ? patterns.find((pattern) => typeof pattern !== "string") : input;
+  if (Array.isArray(patterns) && patterns.every((pattern) => typeof pattern === "string"))
+    return [...patterns];
+  const culprit: unknown = Array.isArray(patterns)
+    ? patterns.find((pattern) => typeof pattern !== "string")
+    : input;
   const isUrl = culprit instanceof URL ? "; pass its href" : "";
-  throw new ShoalError("PLAN_INVALID",
-    `${call}() expects a path or pattern, or an array of them, received ${show(culprit)}${isUrl}`);
+  throw new ShoalError(
+    "PLAN_INVALID",
+    `${call}() expects a path or pattern, or an array of them, received ${show(culprit)}${isUrl}`,
+  );
 }
 
 function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value !== "object" || value === null) return typeof value === "function" ? "a function" : String(value);
+  if (typeof value !== "object" || value === null)
+    return typeof value === "function" ? "a function" : String(value);
   return Array.isArray(value) ? "an array" : "an object";
 }

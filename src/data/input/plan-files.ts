@@ -8,13 +8,22 @@ import { findInput } from "./find.ts";
 import { isGzip } from "./gunzip.ts";
 
 /** `options.input` are the patterns. With `canCut`, files larger than a split are cut, unless they are gzip files. */
-export async function planFiles(options: Options, settings: SplitSettings, canCut: boolean): Promise<SplitPlan> {
+export async function planFiles(
+  options: Options,
+  settings: SplitSettings,
+  canCut: boolean,
+): Promise<SplitPlan> {
   const { files, roots } = await findInput(options["input"] as readonly string[], settings.directory);
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
   const splitBytes = settings.splitBytes ?? defaultSplitBytes(bytes);
   // the magic bytes of smaller files are seen when they are read: they are one split, gzip or not
   const splits = cutFiles(files, splitBytes, canCut ? (file) => !looksLikeGzip(file) : () => false);
-  return { splits: splits.map((pieces) => toSplit(pieces, settings.directory)), files: files.length, bytes, roots };
+  return {
+    splits: splits.map((pieces) => toSplit(pieces, settings.directory)),
+    files: files.length,
+    bytes,
+    roots,
+  };
 }
 
 function looksLikeGzip(ref: FileRef): boolean {

@@ -36,13 +36,17 @@ export function byteOrderMark(bytes: Uint8Array, to: number, name: string): numb
   const [a, b, c] = [bytes[0], bytes[1], bytes[2]];
   if (to >= 3 && a === 0xef && b === 0xbb && c === 0xbf) return 3;
   if (to < 2 || !((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff))) return 0;
-  throw new ShoalError("INPUT_ENCODING",
+  throw new ShoalError(
+    "INPUT_ENCODING",
     `${showName(name)} is UTF-16 (by its byte order mark ${a.toString(16)} ${b.toString(16)}), expected UTF-8`,
-    { hint: "Convert it: iconv -f UTF-16 -t UTF-8.", details: { file: name } });
+    { hint: "Convert it: iconv -f UTF-16 -t UTF-8.", details: { file: name } },
+  );
 }
 
 /** To be thrown: `byte` counts from 0, as in od and dd, `line` from 1. */
 export const notUtf8 = (name: string, line: number, byte: number, value: number): ShoalError =>
-  new ShoalError("INPUT_ENCODING",
+  new ShoalError(
+    "INPUT_ENCODING",
     `${showName(name)} is not UTF-8: line ${line}, byte ${byte} of the file (0x${value.toString(16).padStart(2, "0")})`,
-    { details: { file: name, line, byte } });
+    { details: { file: name, line, byte } },
+  );

@@ -14,8 +14,17 @@ import { ShoalError } from "../../errors.ts";
 import { isWellFormed } from "./text.ts";
 
 export const tags = {
-  undefined: 0x08, null: 0x10, false: 0x18, true: 0x19, number: 0x20, negativeBigint: 0x28, bigint: 0x29, date: 0x30,
-  string: 0x40, bytes: 0x50, array: 0x60,
+  undefined: 0x08,
+  null: 0x10,
+  false: 0x18,
+  true: 0x19,
+  number: 0x20,
+  negativeBigint: 0x28,
+  bigint: 0x29,
+  date: 0x30,
+  string: 0x40,
+  bytes: 0x50,
+  array: 0x60,
 } as const;
 
 /** Arrays in arrays in … deeper than this are refused. */
@@ -23,10 +32,24 @@ const depthMax = 100;
 
 /** In the order in which they sort; the index is written. Buffer is last so that the kinds of the language stay put. */
 const byteKinds = [
-  Uint8Array, Uint8ClampedArray, Int8Array, Uint16Array, Int16Array, Uint32Array, Int32Array, Float32Array,
-  Float64Array, BigInt64Array, BigUint64Array, Buffer,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int8Array,
+  Uint16Array,
+  Int16Array,
+  Uint32Array,
+  Int32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+  Buffer,
 ] as const;
-type Elements = ArrayLike<number | bigint> & { readonly buffer: ArrayBufferLike; readonly byteOffset: number; readonly byteLength: number };
+type Elements = ArrayLike<number | bigint> & {
+  readonly buffer: ArrayBufferLike;
+  readonly byteOffset: number;
+  readonly byteLength: number;
+};
 const kindByPrototype = new Map<unknown, number>(byteKinds.map((kind, index) => [kind.prototype, index]));
 const isRaw = (kind: number): boolean => kind <= 1 || kind === byteKinds.length - 1;
 const isBig = (kind: number): boolean => kind === 9 || kind === 10;
@@ -39,17 +62,26 @@ export const encodeKey = (key: unknown): string => encode(key, "key", []);
 
 function encode(key: unknown, path: string, above: unknown[]): string {
   switch (typeof key) {
-    case "string": return `${char(tags.string)}${escape(toUtf8(key))}\0`;
-    case "number": return char(tags.number) + encodeDouble(key);
-    case "boolean": return char(key ? tags.true : tags.false);
-    case "undefined": return char(tags.undefined);
-    case "bigint": return encodeBigint(key);
-    case "object": break;
-    default: throw keyInvalid(path, `a ${typeof key}`);
+    case "string":
+      return `${char(tags.string)}${escape(toUtf8(key))}\0`;
+    case "number":
+      return char(tags.number) + encodeDouble(key);
+    case "boolean":
+      return char(key ? tags.true : tags.false);
+    case "undefined":
+      return char(tags.undefined);
+    case "bigint":
+      return encodeBigint(key);
+    case "object":
+      break;
+    default:
+      throw keyInvalid(path, `a ${typeof key}`);
   }
   if (key === null) return char(tags.null);
-  if (Array.isArray(key) && Object.getPrototypeOf(key) === Array.prototype) return encodeArray(key, path, above);
-  if (key instanceof Date && Object.getPrototypeOf(key) === Date.prototype) return char(tags.date) + encodeDouble(key.getTime());
+  if (Array.isArray(key) && Object.getPrototypeOf(key) === Array.prototype)
+    return encodeArray(key, path, above);
+  if (key instanceof Date && Object.getPrototypeOf(key) === Date.prototype)
+    return char(tags.date) + encodeDouble(key.getTime());
   const kind = kindByPrototype.get(Object.getPrototypeOf(key));
   if (kind !== undefined) return encodeBytes(key as Elements, kind);
   throw keyInvalid(path, describe(key));
@@ -75,7 +107,8 @@ function encodeBytes(items: Elements, kind: number): string {
   } else {
     const bytes = Buffer.allocUnsafe(items.length * 8);
     for (let i = 0; i < items.length; i++) {
-      if (isBig(kind)) eight.setBigUint64(0, BigInt.asUintN(64, items[i] as bigint) ^ (kind === 9 ? 1n << 63n : 0n));
+      if (isBig(kind))
+        eight.setBigUint64(0, BigInt.asUintN(64, items[i] as bigint) ^ (kind === 9 ? 1n << 63n : 0n));
       else putDouble(items[i] as number);
       for (let b = 0; b < 8; b++) bytes[i * 8 + b] = eight.getUint8(b);
     }
@@ -139,23 +172,31 @@ function toUtf8(text: string): string {
   let out = "";
   for (const point of text) {
     const code = point.codePointAt(0)!;
-    out += code >= 0xd800 && code <= 0xdfff
-      ? char(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f))
-      : Buffer.from(point, "utf8").toString("latin1");
+    out +=
+      code >= 0xd800 && code <= 0xdfff
+        ? char(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f))
+        : Buffer.from(point, "utf8").toString("latin1");
   }
   return out;
 }
 
 function fromUtf8(bytes: string): string {
   if (!/\xed[\xa0-\xbf]/.test(bytes)) return Buffer.from(bytes, "latin1").toString("utf8");
-  return bytes.split(/(\xed[\xa0-\xbf][\x80-\xbf])/).map((part, i) => (i % 2 === 0
-    ? Buffer.from(part, "latin1").toString("utf8")
-    : char(0xd000 | ((part.charCodeAt(1) & 0x3f) << 6) | (part.charCodeAt(2) & 0x3f)))).join("");
+  return bytes
+    .split(/(\xed[\xa0-\xbf][\x80-\xbf])/)
+    .map((part, i) =>
+      i % 2 === 0
+        ? Buffer.from(part, "latin1").toString("utf8")
+        : char(0xd000 | ((part.charCodeAt(1) & 0x3f) << 6) | (part.charCodeAt(2) & 0x3f)),
+    )
+    .join("");
 }
 
 /** KEY_INVALID at `path` ("key", "key[1]"). */
 const keyInvalid = (path: string, received: string): ShoalError =>
-  new ShoalError("KEY_INVALID", `${path} is ${received}, which cannot be a key`, { details: { path, received } });
+  new ShoalError("KEY_INVALID", `${path} is ${received}, which cannot be a key`, {
+    details: { path, received },
+  });
 
 /** For messages: what cannot be a key. */
 function describe(value: object): string {
@@ -181,17 +222,29 @@ interface Cursor {
 function decode(from: Cursor, depth: number): unknown {
   const tag = from.text.charCodeAt(from.at++);
   switch (tag) {
-    case tags.undefined: return undefined;
-    case tags.null: return null;
-    case tags.false: return false;
-    case tags.true: return true;
-    case tags.number: return decodeDouble(from);
-    case tags.date: return new Date(decodeDouble(from));
-    case tags.bigint: case tags.negativeBigint: return decodeBigint(from, tag === tags.negativeBigint);
-    case tags.string: return fromUtf8(unescape(from));
-    case tags.bytes: return decodeBytes(from);
-    case tags.array: return decodeArray(from, depth);
-    default: throw new RangeError(`a coded key has the unknown tag ${tag}`);
+    case tags.undefined:
+      return undefined;
+    case tags.null:
+      return null;
+    case tags.false:
+      return false;
+    case tags.true:
+      return true;
+    case tags.number:
+      return decodeDouble(from);
+    case tags.date:
+      return new Date(decodeDouble(from));
+    case tags.bigint:
+    case tags.negativeBigint:
+      return decodeBigint(from, tag === tags.negativeBigint);
+    case tags.string:
+      return fromUtf8(unescape(from));
+    case tags.bytes:
+      return decodeBytes(from);
+    case tags.array:
+      return decodeArray(from, depth);
+    default:
+      throw new RangeError(`a coded key has the unknown tag ${tag}`);
   }
 }
 
@@ -205,7 +258,7 @@ function decodeArray(from: Cursor, depth: number): unknown[] {
 
 function take(from: Cursor, length: number): string {
   if (from.at + length > from.text.length) throw new RangeError("a coded key is cut off");
-  return from.text.slice(from.at, from.at += length);
+  return from.text.slice(from.at, (from.at += length));
 }
 
 function decodeDouble(from: Cursor): number {

@@ -28,4 +28,7 @@ export function hashNumber(value: number): number {
 
 /** 0 … partitions - 1. */
 export const partitionOf = (form: KeyForm, key: HeldKey, partitions: number): number =>
-  partitions === 1 ? 0 : (form === numberKey ? hashNumber(key as number) : hashText(key as string, 0x811c9dc5 + form)) % partitions;
+  partitions === 1
+    ? 0
+    : (form === numberKey ? hashNumber(key as number) : hashText(key as string, 0x811c9dc5 + form)) %
+      partitions;

@@ -38,7 +38,8 @@ export const holdKey = (key: unknown): HeldKey =>
   typeof key === "string" || typeof key === "number" ? key : encodeKey(key);
 
 /** The user's key again, from its held form. */
-export const userKey = (form: KeyForm, key: HeldKey): unknown => (form === codedKey ? decodeKey(key as string) : key);
+export const userKey = (form: KeyForm, key: HeldKey): unknown =>
+  form === codedKey ? decodeKey(key as string) : key;
 
 const printMax = 120;
 
@@ -50,15 +51,23 @@ export function printKey(key: unknown): string {
 
 function print(key: unknown): string {
   switch (typeof key) {
-    case "string": return JSON.stringify(key.length > printMax ? key.slice(0, printMax + 1) : key);
-    case "bigint": return `${key}n`;
-    case "number": return Object.is(key, -0) ? "-0" : String(key);
-    case "object": break;
-    default: return String(key);
+    case "string":
+      return JSON.stringify(key.length > printMax ? key.slice(0, printMax + 1) : key);
+    case "bigint":
+      return `${key}n`;
+    case "number":
+      return Object.is(key, -0) ? "-0" : String(key);
+    case "object":
+      break;
+    default:
+      return String(key);
   }
   if (key === null) return "null";
   if (key instanceof Date) return Number.isNaN(key.getTime()) ? "Invalid Date" : key.toISOString();
   if (Array.isArray(key)) return `[${key.slice(0, 20).map(print).join(", ")}${key.length > 20 ? ", …" : ""}]`;
-  if (ArrayBuffer.isView(key)) return `${key.constructor.name}(${Buffer.from(key.buffer, key.byteOffset, Math.min(key.byteLength, 20)).toString("hex")})`;
+  if (ArrayBuffer.isView(key)) {
+    const beginning = Buffer.from(key.buffer, key.byteOffset, Math.min(key.byteLength, 20)).toString("hex");
+    return `${key.constructor.name}(${beginning}${key.byteLength > 20 ? "…" : ""})`;
+  }
   return Object.prototype.toString.call(key);
 }

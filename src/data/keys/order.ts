@@ -8,7 +8,7 @@
 
 import { tags } from "./coded.ts";
 import { compareText } from "./text.ts";
-import { codedKey, numberKey, textKey, type HeldKey, type KeyForm } from "./key.ts";
+import { numberKey, textKey, type HeldKey, type KeyForm } from "./key.ts";
 
 export const comparePlain = (a: string, b: string): number => (a < b ? -1 : a === b ? 0 : 1);
 
@@ -27,37 +27,7 @@ export const rankOf = (form: KeyForm, key: HeldKey): number =>
 export function compareKeys(formA: KeyForm, a: HeldKey, formB: KeyForm, b: HeldKey): number {
   if (formA !== formB) return rankOf(formA, a) - rankOf(formB, b);
   if (formA === textKey) return compareText(a as string, b as string);
-  return formA === numberKey ? compareNumbers(a as number, b as number) : comparePlain(a as string, b as string);
-}
-
-/** A part of a sorted sequence of keys that has one form. */
-export interface KeySection {
-  readonly form: KeyForm;
-  readonly keys: readonly HeldKey[];
-}
-
-/** Puts sorted keys of the three forms into one order: at most five sections. */
-export function sectionsOf(text: readonly string[], numbers: readonly number[], coded: readonly string[]): KeySection[] {
-  const beforeNumbers = lowerBound(coded, tags.number);
-  const beforeText = lowerBound(coded, tags.string);
-  const sections: KeySection[] = [
-    { form: codedKey, keys: coded.slice(0, beforeNumbers) },
-    { form: numberKey, keys: numbers },
-    { form: codedKey, keys: coded.slice(beforeNumbers, beforeText) },
-    { form: textKey, keys: text },
-    { form: codedKey, keys: coded.slice(beforeText) },
-  ];
-  return sections.filter(({ keys }) => keys.length > 0);
-}
-
-/** How many of the sorted coded keys have a tag below `tag`. */
-function lowerBound(coded: readonly string[], tag: number): number {
-  let low = 0;
-  let high = coded.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (coded[middle]!.charCodeAt(0) < tag) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return formA === numberKey
+    ? compareNumbers(a as number, b as number)
+    : comparePlain(a as string, b as string);
 }

@@ -26,17 +26,20 @@ export function sortOrder(form: KeyForm, keys: readonly HeldKey[], isDescending:
 }
 
 /** The keys in their order. */
-export const sortKeys = <K extends HeldKey>(form: KeyForm, keys: readonly K[]): K[] => inOrder(keys, sortOrder(form, keys, false));
+export const sortKeys = <K extends HeldKey>(form: KeyForm, keys: readonly K[]): K[] =>
+  inOrder(keys, sortOrder(form, keys, false));
 
 /** The items at the places in `order`. */
 export function inOrder<T>(items: readonly T[], order: Uint32Array): T[] {
-  const sorted = new Array<T>(order.length);
+  const sorted: T[] = [];
+  sorted.length = order.length;
   for (let i = 0; i < order.length; i++) sorted[i] = items[order[i]!]!;
   return sorted;
 }
 
 /** A code unit such that the order of these is the order of code points, from 0 to 65535. */
-const rankOfUnit = (unit: number): number => (unit < 0xd800 ? unit : unit >= 0xe000 ? unit - 0x800 : unit + 0x2000);
+const rankOfUnit = (unit: number): number =>
+  unit < 0xd800 ? unit : unit >= 0xe000 ? unit - 0x800 : unit + 0x2000;
 
 const narrowBase = 257;
 const wideBase = 65537;
@@ -87,9 +90,11 @@ class TextSort {
     }
     if (spread === 0) {
       // All tie. The digit says whether they have ended; if not, they may have more in common.
-      const digit = Math.abs(Math.floor(this.packed[0]! / scale));
+      const digit = Math.floor(this.packed[0]! / scale);
       const top = base ** characters - 1;
-      if ((this.sign > 0 ? digit : top - digit) % base !== 0) this.waiting.push(start, end, this.commonDepth(start, end, depth + characters));
+      if ((this.sign > 0 ? digit : top - digit) % base !== 0) {
+        this.waiting.push(start, end, this.commonDepth(start, end, depth + characters));
+      }
       return;
     }
     const count = end - start;
@@ -148,15 +153,19 @@ class TextSort {
     for (let i = 0; i < count; i++) places[i] = order[start + i]!;
     let tieFrom = start;
     let tieDigit = -1;
+    const sortTie = (tieEnd: number): void => {
+      const hasEnded = (sign > 0 ? tieDigit : top - tieDigit) % base === 0;
+      if (tieEnd - tieFrom > 1 && !hasEnded) this.sortOrWait(tieFrom, tieEnd, depth);
+    };
     for (let i = 0; i < count; i++) {
       const digit = Math.floor(packed[i]! / scale);
       order[start + i] = places[packed[i]! - digit * scale]!;
       if (digit === tieDigit) continue;
-      if (start + i - tieFrom > 1 && (sign > 0 ? tieDigit : top - tieDigit) % base !== 0) this.sortOrWait(tieFrom, start + i, depth);
+      sortTie(start + i);
       tieFrom = start + i;
       tieDigit = digit;
     }
-    if (end - tieFrom > 1 && (sign > 0 ? tieDigit : top - tieDigit) % base !== 0) this.sortOrWait(tieFrom, end, depth);
+    sortTie(end);
   }
 
   /** Up to where keys start … end, which are equal up to `depth`, are equal. */

@@ -59,8 +59,14 @@ export class FileWriter {
 
 const failed = (path: string, verb: string, cause: unknown): ShoalError => {
   const { code, message } = cause as NodeJS.ErrnoException;
-  const why = code === "ENOSPC" ? "the disk is full (ENOSPC)"
-    : code === "EDQUOT" ? "the quota is used up (EDQUOT)" : message;
-  return new ShoalError("OUTPUT_FAILED", `cannot ${verb} ${path}: ${why}`,
-    { cause, details: { path, reason: code ?? null } });
+  const why =
+    code === "ENOSPC"
+      ? "the disk is full (ENOSPC)"
+      : code === "EDQUOT"
+        ? "the quota is used up (EDQUOT)"
+        : message;
+  return new ShoalError("OUTPUT_FAILED", `cannot ${verb} ${path}: ${why}`, {
+    cause,
+    details: { path, reason: code ?? null },
+  });
 };

@@ -4,7 +4,8 @@ import { ShoalError } from "../../errors.ts";
 import { requireJson } from "../portable.ts";
 
 /** The number as JavaScript prints it, but for −0, which it prints as 0. */
-export const printNumber = (value: number): string => (value === 0 && Object.is(value, -0) ? "-0" : String(value));
+export const printNumber = (value: number): string =>
+  value === 0 && Object.is(value, -0) ? "-0" : String(value);
 
 const escapes: Readonly<Record<string, string>> = { "\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\" };
 const special = /[\t\n\r\\\ud800-\udfff]/;
@@ -22,12 +23,17 @@ const special = /[\t\n\r\\\ud800-\udfff]/;
  */
 export function printCell(value: unknown, at: string): string {
   switch (typeof value) {
-    case "string": return special.test(value) ? escape(value, at) : value;
-    case "number": return printNumber(value);
+    case "string":
+      return special.test(value) ? escape(value, at) : value;
+    case "number":
+      return printNumber(value);
     case "boolean":
-    case "bigint": return String(value);
-    case "undefined": return "\\N";
-    default: break;
+    case "bigint":
+      return String(value);
+    case "undefined":
+      return "\\N";
+    default:
+      break;
   }
   if (value === null) return "\\N";
   if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString();
@@ -46,7 +52,12 @@ export function requireWellFormed(text: string, at: string): void {
   const index = text.search(loneSurrogate);
   if (index === -1) return;
   const unit = text.charCodeAt(index).toString(16);
-  throw new ShoalError("VALUE_INVALID",
+  throw new ShoalError(
+    "VALUE_INVALID",
     `${at}: a string with a lone surrogate (\\u${unit} at index ${index}), which UTF-8 cannot carry`,
-    { hint: "Repair it with text.toWellFormed(), which puts U+FFFD in its place.", details: { path: at, index } });
+    {
+      hint: "Repair it with text.toWellFormed(), which puts U+FFFD in its place.",
+      details: { path: at, index },
+    },
+  );
 }

@@ -84,7 +84,8 @@ export async function readRecordFile(path: string, take: (record: unknown) => vo
 }
 
 function copyOf(record: object): unknown {
-  const isFlat = Array.isArray(record) && record.every(isPrimitive) && Object.keys(record).length === record.length;
+  const isFlat =
+    Array.isArray(record) && record.every(isPrimitive) && Object.keys(record).length === record.length;
   if (isFlat) return record.slice();
   return deserialize(serialized(record));
 }
@@ -96,7 +97,9 @@ function serialized(value: unknown): Buffer {
   try {
     return serialize(value);
   } catch (cause) {
-    throw new ShoalError("VALUE_INVALID", `record: cannot be stored or sent: ${(cause as Error).message}`, { cause });
+    throw new ShoalError("VALUE_INVALID", `record: cannot be stored or sent: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }
 

@@ -7,7 +7,14 @@ import { crc32 } from "node:zlib";
 import { ShoalError } from "../../errors.ts";
 import { BlocksLostError, type MapOutput, type Meter, type ShuffleSpec } from "../contract.ts";
 import { readBlock, type Batch } from "./block.ts";
-import { blockLengthMax, magic, newIndex, trailerBytes, trailerMagic, type BlockIndex } from "./block-file.ts";
+import {
+  blockLengthMax,
+  magic,
+  newIndex,
+  trailerBytes,
+  trailerMagic,
+  type BlockIndex,
+} from "./block-file.ts";
 import { ByteReader, DamagedError } from "./bytes.ts";
 
 /** Enough for the trailer and most footers: one read. */
@@ -23,7 +30,12 @@ export interface OpenOutput {
 }
 
 /** The footers of all inputs, in order. `partition` null: the blocks of all partitions. */
-export function openOutputs(inputs: readonly MapOutput[], spec: ShuffleSpec, partition: number | null, meter: Meter): OpenOutput[] {
+export function openOutputs(
+  inputs: readonly MapOutput[],
+  spec: ShuffleSpec,
+  partition: number | null,
+  meter: Meter,
+): OpenOutput[] {
   const opened: OpenOutput[] = [];
   const lost: string[] = [];
   const reasons: unknown[] = [];
@@ -39,7 +51,11 @@ export function openOutputs(inputs: readonly MapOutput[], spec: ShuffleSpec, par
   if (lost.length === 1) throw reasons[0];
   if (lost.length > 1) {
     const first = (reasons[0] as Error).message;
-    throw new BlocksLostError(`${lost.length} map outputs are missing or damaged: ${first}; …`, lost, reasons[0]);
+    throw new BlocksLostError(
+      `${lost.length} map outputs are missing or damaged: ${first}; …`,
+      lost,
+      reasons[0],
+    );
   }
   return opened;
 }
@@ -53,12 +69,22 @@ export function guardOutput<T>(output: MapOutput, act: () => T): T {
     return act();
   } catch (error) {
     const code = (error as NodeJS.ErrnoException | null)?.code;
-    if (!(error instanceof DamagedError) && (code === undefined || error instanceof ShoalError || !/^E[A-Z0-9]+$/.test(code))) throw error;
+    if (
+      !(error instanceof DamagedError) &&
+      (code === undefined || error instanceof ShoalError || !/^E[A-Z0-9]+$/.test(code))
+    )
+      throw error;
     if (code !== undefined && shortages.has(code)) {
-      throw new ShoalError("SCRATCH_FAILED", `cannot read ${output.file}: ${(error as Error).message}`, { cause: error });
+      throw new ShoalError("SCRATCH_FAILED", `cannot read ${output.file}: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
     const what = code === "ENOENT" ? "is missing" : `is damaged: ${(error as Error).message}`;
-    throw new BlocksLostError(`the map output of ${output.attempt} ${what} (${output.file})`, [output.attempt], error);
+    throw new BlocksLostError(
+      `the map output of ${output.attempt} ${what} (${output.file})`,
+      [output.attempt],
+      error,
+    );
   }
 }
 
@@ -81,7 +107,8 @@ export class BlockSource {
     if (length > blockLengthMax || offset + length > this.size) {
       throw new DamagedError(`${length} bytes at ${offset} expected of a file of ${this.size}`);
     }
-    if (this.buffer.length < length) this.buffer = Buffer.allocUnsafeSlow(Math.max(length, Math.min(this.buffer.length * 2, 1 << 20)));
+    if (this.buffer.length < length)
+      this.buffer = Buffer.allocUnsafeSlow(Math.max(length, Math.min(this.buffer.length * 2, 1 << 20)));
     const since = performance.now();
     for (let at = 0; at < length;) {
       const n = readSync(this.fd, this.buffer, at, length - at, offset + at);
@@ -110,10 +137,16 @@ function withFile<T>(output: MapOutput, meter: Meter, act: (source: BlockSource)
   }
 }
 
-function readFooter(source: BlockSource, output: MapOutput, spec: ShuffleSpec, partition: number | null): OpenOutput {
+function readFooter(
+  source: BlockSource,
+  output: MapOutput,
+  spec: ShuffleSpec,
+  partition: number | null,
+): OpenOutput {
   const { size } = source;
   if (size < magic.length + trailerBytes) throw new DamagedError(`the file has ${size} bytes`);
-  if (!source.read(0, magic.length).equals(magic)) throw new DamagedError("it does not begin as a file of blocks of this version");
+  if (!source.read(0, magic.length).equals(magic))
+    throw new DamagedError("it does not begin as a file of blocks of this version");
   const tailAt = Math.max(0, size - tailBytes);
   const tail = source.read(tailAt, size - tailAt);
   const trailer = new ByteReader(tail, tail.length - trailerBytes);
@@ -125,19 +158,31 @@ function readFooter(source: BlockSource, output: MapOutput, spec: ShuffleSpec, p
   if (trailer.u32() !== crc32(tail.subarray(end - trailerBytes, end - 8)) || trailer.u32() !== trailerMagic) {
     throw new DamagedError("its end is not that of a file of blocks");
   }
-  if (fileLength !== size || footerAt + footerLength + trailerBytes !== size) throw new DamagedError(`it has ${size} bytes instead of ${fileLength}`);
-  const footer = footerAt >= tailAt ? tail.subarray(footerAt - tailAt, footerAt - tailAt + footerLength) : source.read(footerAt, footerLength);
+  if (fileLength !== size || footerAt + footerLength + trailerBytes !== size) {
+    throw new DamagedError(`it has ${size} bytes instead of ${fileLength}`);
+  }
+  const isInTail = footerAt >= tailAt;
+  const footer = isInTail
+    ? tail.subarray(footerAt - tailAt, end - trailerBytes)
+    : source.read(footerAt, footerLength);
   if (crc32(footer) !== footerCrc) throw new DamagedError("the checksum of its index is wrong");
   return parseFooter(new ByteReader(footer), output, spec, partition);
 }
 
-function parseFooter(from: ByteReader, output: MapOutput, spec: ShuffleSpec, partition: number | null): OpenOutput {
+function parseFooter(
+  from: ByteReader,
+  output: MapOutput,
+  spec: ShuffleSpec,
+  partition: number | null,
+): OpenOutput {
   const name = from.text();
   const how = from.text();
   const partitions = from.varint();
   if (name !== basename(output.file)) throw new DamagedError(`it was written as ${name}`);
   if (how !== spec.how || partitions !== spec.partitions) {
-    throw new DamagedError(`it was written for "${how}" and ${partitions} partitions, not for "${spec.how}" and ${spec.partitions}`);
+    throw new DamagedError(
+      `it was written for "${how}" and ${partitions} partitions, not for "${spec.how}" and ${spec.partitions}`,
+    );
   }
   const index = readIndex(from, partition);
   const extra = Buffer.from(from.bytes(from.varint()));
@@ -145,36 +190,58 @@ function parseFooter(from: ByteReader, output: MapOutput, spec: ShuffleSpec, par
   return { output, index, extra };
 }
 
+/** The entries of one partition, or of all. */
 function readIndex(from: ByteReader, wanted: number | null): BlockIndex {
   const index = newIndex();
-  const total = from.varint();
-  for (let n = 0; n < total;) {
-    const partition = from.varint();
-    const blocks = from.varint();
-    n += blocks;
-    for (let i = 0; i < blocks; i++) {
-      const offset = from.varint();
-      const length = from.varint();
-      const records = from.varint();
-      const window = from.varint();
-      if (wanted !== null && partition !== wanted) continue;
-      index.partitions.push(partition);
-      index.offsets.push(offset);
-      index.lengths.push(length);
-      index.records.push(records);
-      index.windows.push(window);
-    }
+  const directoryLength = from.u32();
+  const entriesLength = from.u32();
+  const directory = from.bytes(directoryLength);
+  const entries = from.bytes(entriesLength);
+  const count = directoryLength / 8;
+  if (!Number.isInteger(count)) throw new DamagedError("its directory is cut off");
+  const partitionAt = (i: number): number => directory.readUInt32LE(i * 8);
+  const add = (i: number): void =>
+    addEntries(index, partitionAt(i), new ByteReader(entries, directory.readUInt32LE(i * 8 + 4)));
+  if (wanted === null) {
+    for (let i = 0; i < count; i++) add(i);
+    return index;
   }
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (partitionAt(middle) < wanted) low = middle + 1;
+    else high = middle;
+  }
+  if (low < count && partitionAt(low) === wanted) add(low);
   return index;
 }
 
-/** Calls `each` with every block of the opened outputs, in order: by input, then as they were written. */
-export function forEachBatch(outputs: readonly OpenOutput[], meter: Meter, each: (batch: Batch) => void): void {
+function addEntries(index: BlockIndex, partition: number, from: ByteReader): void {
+  for (let left = from.varint(); left > 0; left--) {
+    index.partitions.push(partition);
+    index.offsets.push(from.varint());
+    index.lengths.push(from.varint());
+    index.records.push(from.varint());
+    index.windows.push(from.varint());
+  }
+}
+
+/** Calls `each` with every block of the opened outputs, in order: by input, then as they were written. Counts them. */
+export function forEachBatch(
+  outputs: readonly OpenOutput[],
+  meter: Meter,
+  each: (batch: Batch) => void,
+): void {
   for (const { output, index } of outputs) {
     if (index.offsets.length === 0) continue;
     const source = openSource(output, meter);
     try {
-      for (let i = 0; i < index.offsets.length; i++) each(readIndexed(source, output, index, i, meter));
+      for (let i = 0; i < index.offsets.length; i++) {
+        const batch = readIndexed(source, output, index, i);
+        meter.recordsIn += batch.keys.length;
+        each(batch);
+      }
     } finally {
       source.close();
     }
@@ -182,9 +249,10 @@ export function forEachBatch(outputs: readonly OpenOutput[], meter: Meter, each:
 }
 
 /** Block number `i` of the index. */
-export function readIndexed(source: BlockSource, output: MapOutput, index: BlockIndex, i: number, meter: Meter): Batch {
-  const batch = guardOutput(output, () => readBlock(source.read(index.offsets[i]!, index.lengths[i]!),
-    { partition: index.partitions[i]!, window: index.windows[i]! }));
-  meter.recordsIn += batch.keys.length;
-  return batch;
-}
+export const readIndexed = (source: BlockSource, output: MapOutput, index: BlockIndex, i: number): Batch =>
+  guardOutput(output, () =>
+    readBlock(source.read(index.offsets[i]!, index.lengths[i]!), {
+      partition: index.partitions[i]!,
+      window: index.windows[i]!,
+    }),
+  );

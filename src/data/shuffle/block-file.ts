@@ -2,7 +2,7 @@
 //
 //   magic and version (8) │ block │ block │ … │ footer │ trailer (32)
 //   footer   name of the file · how · partitions · index · extra (a sort's samples)
-//   index    for each partition that has blocks: their offsets, lengths, records and windows, in write order
+//   index    a directory; for each partition that has blocks their offsets, lengths, records, windows, in write order
 //   trailer  offset of the footer u64 · its length u32 · its crc32 u32 · length of the file u64 · crc32 of this u32 · magic
 //
 // The file knows its own name (it holds the attempt's), so that a file in the place of another is found out. It is
@@ -17,7 +17,7 @@ import { formatBytes } from "../../base/units.ts";
 import { ShoalError } from "../../errors.ts";
 import type { Meter, ShuffleSpec } from "../contract.ts";
 import type { HeldKey, KeyForm } from "../keys/key.ts";
-import { writeBlock } from "./block.ts";
+import { writeBlock, type ValueKind } from "./block.ts";
 import { ByteWriter } from "./bytes.ts";
 
 export const magic = Buffer.from("shoalb\0\x01", "latin1");
@@ -38,7 +38,13 @@ export interface BlockIndex {
   readonly windows: number[];
 }
 
-export const newIndex = (): BlockIndex => ({ partitions: [], offsets: [], lengths: [], records: [], windows: [] });
+export const newIndex = (): BlockIndex => ({
+  partitions: [],
+  offsets: [],
+  lengths: [],
+  records: [],
+  windows: [],
+});
 
 export class BlockFileWriter {
   readonly file: string;
@@ -62,11 +68,21 @@ export class BlockFileWriter {
   }
 
   /** Encodes records as one block. */
-  add(partition: number, window: number, form: KeyForm, keys: readonly HeldKey[], values: readonly unknown[]): void {
-    const length = writeBlock(this.encoder, { partition, window }, form, keys, values);
+  add(
+    partition: number,
+    window: number,
+    form: KeyForm,
+    keys: readonly HeldKey[],
+    values: readonly unknown[],
+    kind: ValueKind,
+  ): void {
+    const length = writeBlock(this.encoder, { partition, window }, form, keys, values, kind);
     if (length > blockLengthMax) {
-      throw new ShoalError("RECORD_TOO_LARGE", `a record of ${formatBytes(length)} cannot be exchanged between tasks`,
-        { hint: "Emit several smaller records, or fold into less." });
+      throw new ShoalError(
+        "RECORD_TOO_LARGE",
+        `a record of ${formatBytes(length)} cannot be exchanged between tasks`,
+        { hint: "Emit several smaller records, or fold into less." },
+      );
     }
     const { index } = this;
     index.partitions.push(partition);
@@ -142,24 +158,32 @@ export class BlockFileWriter {
   }
 }
 
+/** A directory, partition and place of its entries, by which a reader of one of many partitions finds its own; then these. */
 function writeIndex(out: ByteWriter, index: BlockIndex): void {
-  const count = index.partitions.length;
-  const order = Array.from({ length: count }, (_, i) => i).sort((a, b) => index.partitions[a]! - index.partitions[b]! || a - b);
-  out.varint(count);
-  for (let i = 0; i < count;) {
-    const partition = index.partitions[order[i]!]!;
+  const blocks = Array.from(index.partitions, (_, i) => i).sort(
+    (a, b) => index.partitions[a]! - index.partitions[b]! || a - b,
+  );
+  const entries = new ByteWriter(blocks.length * 16 + 16);
+  const directory = new ByteWriter(1 << 10);
+  for (let i = 0; i < blocks.length;) {
+    const partition = index.partitions[blocks[i]!]!;
     let end = i;
-    while (end < count && index.partitions[order[end]!] === partition) end++;
-    out.varint(partition);
-    out.varint(end - i);
+    while (end < blocks.length && index.partitions[blocks[end]!] === partition) end++;
+    directory.u32(partition);
+    directory.u32(entries.length);
+    entries.varint(end - i);
     for (; i < end; i++) {
-      const at = order[i]!;
-      out.varint(index.offsets[at]!);
-      out.varint(index.lengths[at]!);
-      out.varint(index.records[at]!);
-      out.varint(index.windows[at]!);
+      const at = blocks[i]!;
+      entries.varint(index.offsets[at]!);
+      entries.varint(index.lengths[at]!);
+      entries.varint(index.records[at]!);
+      entries.varint(index.windows[at]!);
     }
   }
+  out.u32(directory.length);
+  out.u32(entries.length);
+  out.bytes(directory.view());
+  out.bytes(entries.view());
 }
 
 export function writeAll(fd: number, bytes: Buffer, file: string): void {
@@ -173,6 +197,7 @@ export function wrapDisk<T>(file: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    throw new ShoalError("SCRATCH_FAILED", `cannot write ${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ShoalError("SCRATCH_FAILED", `cannot write ${file}: ${reason}`, { cause: error });
   }
 }

@@ -8,7 +8,8 @@ import { crc32 } from "node:zlib";
 import { codedKey, numberKey, printKey, textKey, userKey, type HeldKey, type KeyForm } from "../keys/key.ts";
 import { isPlain } from "../keys/text.ts";
 import { ByteReader, DamagedError, type ByteWriter } from "./bytes.ts";
-import { readColumn, writeColumn } from "./column.ts";
+import { columnForm } from "./column-form.ts";
+import { readColumn, writeColumn, writeLists } from "./column.ts";
 
 /** Records whose keys have one form. */
 export interface Batch {
@@ -18,6 +19,9 @@ export interface Batch {
   readonly keys: readonly HeldKey[];
   readonly values: readonly unknown[];
 }
+
+/** What the values of records are: values, lists of values, or values of which each is read back as a list of its own. */
+export type ValueKind = "values" | "lists" | "singles";
 
 /** Where a block belongs. */
 export interface BlockPlace {
@@ -30,7 +34,14 @@ export interface BlockPlace {
 export const blockRecordsMax = 1 << 16;
 
 /** Appends the block to `out`; returns its length. */
-export function writeBlock(out: ByteWriter, place: BlockPlace, form: KeyForm, keys: readonly HeldKey[], values: readonly unknown[]): number {
+export function writeBlock(
+  out: ByteWriter,
+  place: BlockPlace,
+  form: KeyForm,
+  keys: readonly HeldKey[],
+  values: readonly unknown[],
+  kind: ValueKind,
+): number {
   const start = out.length;
   out.u32(0);
   out.varint(place.partition);
@@ -42,8 +53,11 @@ export function writeBlock(out: ByteWriter, place: BlockPlace, form: KeyForm, ke
   const keysAt = out.length;
   writeColumn(out, keys, String);
   // A column of one-byte strings is plain as a whole; others are looked at.
-  if (form === textKey && out.buffer[keysAt] !== 3 && !keys.every((key) => isPlain(key as string))) out.buffer[plainAt] = 0;
-  writeColumn(out, values, (index) => `the value of key ${printKey(userKey(form, keys[index]!))}`);
+  const isPlainColumn = form !== textKey || out.buffer[keysAt] === columnForm.latin1;
+  if (!isPlainColumn && !keys.every((key) => isPlain(key as string))) out.buffer[plainAt] = 0;
+  const nameOf = (index: number): string => `the value of key ${printKey(userKey(form, keys[index]!))}`;
+  if (kind === "values") writeColumn(out, values, nameOf);
+  else writeLists(out, kind === "lists" ? (values as readonly unknown[][]) : null, values, nameOf);
   const length = out.length - start;
   out.buffer.writeUInt32LE(crc32(out.buffer.subarray(start + 4, out.length)), start);
   return length;
@@ -57,11 +71,14 @@ export function readBlock(bytes: Buffer, place: BlockPlace): Batch {
   const partition = from.varint();
   const window = from.varint();
   if (partition !== place.partition || window !== place.window) {
-    throw new DamagedError(`a block of partition ${partition}, window ${window} is where ` +
-      `one of partition ${place.partition}, window ${place.window} should be`);
+    throw new DamagedError(
+      `a block of partition ${partition}, window ${window} is where ` +
+        `one of partition ${place.partition}, window ${place.window} should be`,
+    );
   }
   const form = from.u8();
-  if (form !== textKey && form !== numberKey && form !== codedKey) throw new DamagedError(`keys have the unknown form ${form}`);
+  if (form !== textKey && form !== numberKey && form !== codedKey)
+    throw new DamagedError(`keys have the unknown form ${form}`);
   const plain = from.u8() === 1;
   const count = from.varint();
   if (count < 1 || count > blockRecordsMax) throw new DamagedError(`a block of ${count} records`);

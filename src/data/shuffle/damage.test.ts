@@ -1,4 +1,13 @@
-import { appendFileSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { nextU32, rng } from "../../base/rng.ts";
@@ -14,11 +23,18 @@ afterEach(() => {
   rig.close();
 });
 
-const records = (n: number): [unknown, unknown][] => Array.from({ length: n }, (_, i) =>
-  [[`key ${i % 13}`, i % 5, [i % 3, "x"]][i % 3], [i, `value ${i}`, { i }, i / 3][i % 4]]);
+const records = (n: number): [unknown, unknown][] =>
+  Array.from({ length: n }, (_, i) => [
+    [`key ${i % 13}`, i % 5, [i % 3, "x"]][i % 3],
+    [i, `value ${i}`, { i }, i / 3][i % 4],
+  ]);
 
 /** What reading all partitions throws: the attempts lost, or null if nothing is thrown. */
-async function lostOf(inputs: readonly MapOutput[], bounds: string | null, spec: ShuffleSpec): Promise<readonly string[] | null> {
+async function lostOf(
+  inputs: readonly MapOutput[],
+  bounds: string | null,
+  spec: ShuffleSpec,
+): Promise<readonly string[] | null> {
   try {
     await rig.read(inputs, bounds, spec);
     return null;
@@ -29,9 +45,14 @@ async function lostOf(inputs: readonly MapOutput[], bounds: string | null, spec:
 }
 
 const specs: readonly ShuffleSpec[] = [
-  specOf("count"), specOf("reduce", { fns: [(a: unknown) => a] }), specOf("group"), specOf("sort"), specOf("sort", { descending: true }),
+  specOf("count"),
+  specOf("reduce", { fns: [(a: unknown) => a] }),
+  specOf("group"),
+  specOf("sort"),
+  specOf("sort", { descending: true }),
 ];
-const recordsFor = (spec: ShuffleSpec, n: number): unknown[] => (spec.how === "count" ? records(n).map(([key]) => key) : records(n));
+const recordsFor = (spec: ShuffleSpec, n: number): unknown[] =>
+  spec.how === "count" ? records(n).map(([key]) => key) : records(n);
 
 describe.each(specs)("damage to a map output of $how (descending: $descending)", (spec) => {
   it("every single bit that flips is found", async () => {
@@ -46,7 +67,8 @@ describe.each(specs)("damage to a map output of $how (descending: $descending)",
       writeFileSync(file, bytes);
       bytes[bit >> 3]! ^= 1 << (bit & 7);
       const lost = await lostOf(inputs, bounds, spec);
-      if (lost?.join() !== "t0.1") throw new Error(`the flip of bit ${bit} of ${bytes.length * 8} was ${lost === null ? "not found" : `put on ${lost.join()}`}`);
+      if (lost?.join() !== "t0.1")
+        throw new Error(`flip of bit ${bit} of ${bytes.length * 8}: lost is ${String(lost)}`);
     }
   });
 
@@ -80,7 +102,10 @@ describe.each(specs)("damage to a map output of $how (descending: $descending)",
   });
 
   it("files that are missing, swapped, of another shuffle, or no files are all named at once", async () => {
-    const inputs = await rig.writeAll(Array.from({ length: 7 }, () => recordsFor(spec, 12)), spec);
+    const inputs = await rig.writeAll(
+      Array.from({ length: 7 }, () => recordsFor(spec, 12)),
+      spec,
+    );
     const bounds = rig.bounds(inputs, spec);
     const file = (i: number): string => inputs[i]!.file;
     rmSync(file(0));
@@ -118,7 +143,9 @@ it("a block that is lost while others are read is put on its attempt, and nothin
   bytes[bytes.length >> 1]! ^= 4;
   writeFileSync(inputs[1]!.file, bytes);
   const host = hostWith(2 ** 12);
-  await expect(createShuffleReader(spec, 0, inputs, null, rig.folder, host).read(() => {})).rejects.toMatchObject({ lost: ["t1.1"] });
+  await expect(
+    createShuffleReader(spec, 0, inputs, null, rig.folder, host).read(() => {}),
+  ).rejects.toMatchObject({ lost: ["t1.1"] });
   expect(host.meter.spills).toBeGreaterThan(0);
   expect(rig.files().sort()).toEqual(["t0.1.blocks", "t1.1.blocks"]);
 });

@@ -1,54 +1,98 @@
-// A hash table by key: one Map for each form that keys are held in, so that each holds keys of one kind.
+// Hash tables by key. A key has a place, 0, 1, 2 … in the order in which keys came, and what is gathered under it is
+// at that place of an array: numbers lie side by side, without an object each. One table for each form of keys.
+//
+// Owner of: which key has which place. What is at the places belongs to count-table.ts, fold-table.ts, list-table.ts.
 
-import { codedKey, fromMapKey, numberKey, textKey, toMapKey, type HeldKey, type KeyForm, type NumberMapKey } from "../keys/key.ts";
-import { sectionsOf, type KeySection } from "../keys/order.ts";
-import { sortKeys } from "../keys/sort.ts";
+import {
+  codedKey,
+  fromMapKey,
+  numberKey,
+  textKey,
+  toMapKey,
+  type HeldKey,
+  type KeyForm,
+} from "../keys/key.ts";
+import { sortedSections, type KeySection } from "../keys/sections.ts";
+import type { Batch } from "./block.ts";
 
-export class KeyTable<E> {
-  readonly text = new Map<string, E>();
-  readonly numbers = new Map<NumberMapKey, E>();
-  readonly coded = new Map<string, E>();
+export class KeyIndex {
+  readonly form: KeyForm;
+  /** For hot paths on texts; others go through find and add. Numbers are under toMapKey. */
+  readonly map = new Map<unknown, number>();
 
-  get(form: KeyForm, key: HeldKey): E | undefined {
-    if (form === textKey) return this.text.get(key as string);
-    return form === numberKey ? this.numbers.get(toMapKey(key as number)) : this.coded.get(key as string);
-  }
-
-  set(form: KeyForm, key: HeldKey, entry: E): void {
-    if (form === textKey) this.text.set(key as string, entry);
-    else if (form === numberKey) this.numbers.set(toMapKey(key as number), entry);
-    else this.coded.set(key as string, entry);
+  constructor(form: KeyForm) {
+    this.form = form;
   }
 
   get size(): number {
-    return this.text.size + this.numbers.size + this.coded.size;
+    return this.map.size;
   }
 
-  clear(): void {
-    this.text.clear();
-    this.numbers.clear();
-    this.coded.clear();
+  find(key: HeldKey): number | undefined {
+    return this.map.get(this.form === numberKey ? toMapKey(key as number) : key);
   }
 
-  /** Calls `each` for every form that has keys: its keys and entries, in the order in which they came. */
-  forEachForm(each: (form: KeyForm, keys: readonly HeldKey[], entries: readonly E[]) => void): void {
-    if (this.text.size > 0) each(textKey, [...this.text.keys()], [...this.text.values()]);
-    if (this.numbers.size > 0) each(numberKey, [...this.numbers.keys()].map(fromMapKey), [...this.numbers.values()]);
-    if (this.coded.size > 0) each(codedKey, [...this.coded.keys()], [...this.coded.values()]);
+  /** `key` must be new, and its own (ownKey). Returns its place. */
+  add(key: HeldKey): number {
+    const place = this.map.size;
+    this.map.set(this.form === numberKey ? toMapKey(key as number) : key, place);
+    return place;
   }
 
-  /** All keys in order. */
-  sorted(): KeySection[] {
-    return sectionsOf(
-      sortKeys(textKey, [...this.text.keys()]),
-      sortKeys(numberKey, [...this.numbers.keys()].map(fromMapKey)),
-      sortKeys(codedKey, [...this.coded.keys()]),
-    );
+  /** By place. */
+  keys(): HeldKey[] {
+    const keys = [...this.map.keys()] as HeldKey[];
+    return this.form === numberKey ? (keys as number[]).map(fromMapKey) : keys;
   }
 }
 
-/** A string that stands on its own: what is cut from a larger one keeps all of that one in memory (V8, 13 characters up). */
+/** What is gathered under keys of one form. */
+export interface KeyTable {
+  readonly index: KeyIndex;
+  /** Adds partials, in their order; returns by how many bytes the table grew, by estimate. */
+  add(batch: Batch): number;
+  /** What is at a place: a count, a fold, a list. */
+  at(place: number): unknown;
+  clear(): void;
+}
+
+/** A table for each form, by its number. */
+export type KeyTables<T extends KeyTable> = readonly [T, T, T];
+
+export const tablesOf = <T extends KeyTable>(make: (index: KeyIndex) => T): KeyTables<T> => [
+  make(new KeyIndex(textKey)),
+  make(new KeyIndex(numberKey)),
+  make(new KeyIndex(codedKey)),
+];
+
+/** All keys of the tables in order, with their places. */
+export const sortedTables = (tables: KeyTables<KeyTable>): KeySection[] =>
+  sortedSections([tables[0].index.keys(), tables[1].index.keys(), tables[2].index.keys()], false);
+
+/** A string that stands on its own: one that was cut from a larger one keeps all of that in memory (V8, 13 characters up). */
 export const ownText = (text: string): string => (text.length < 13 ? text : ` ${text}`.slice(1));
 
 /** `key`, fit to be kept. */
 export const ownKey = (key: HeldKey): HeldKey => (typeof key === "string" ? ownText(key) : key);
+
+/**
+ * Decides whether new keys of a batch are copied before they are kept. Its keys are cut from one large string: worth
+ * keeping as a whole when most of them are new; judged by the batch before.
+ */
+export class KeyKeeper {
+  private areMostNew = true;
+  private added = 0;
+
+  begin(): void {
+    this.added = 0;
+  }
+
+  keep(key: HeldKey): HeldKey {
+    this.added++;
+    return this.areMostNew ? key : ownKey(key);
+  }
+
+  end(count: number): void {
+    this.areMostNew = this.added * 2 > count;
+  }
+}

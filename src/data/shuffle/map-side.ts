@@ -5,7 +5,7 @@ import { ShoalError } from "../../errors.ts";
 import type { ShuffleSpec, TaskHost } from "../contract.ts";
 import { partitionOf } from "../keys/hash.ts";
 import type { HeldKey, KeyForm } from "../keys/key.ts";
-import { blockRecordsMax } from "./block.ts";
+import { blockRecordsMax, type ValueKind } from "./block.ts";
 import { BlockFileWriter } from "./block-file.ts";
 import { blockBytes, keySize, sizeOf, windowBytes } from "./estimate.ts";
 
@@ -27,39 +27,34 @@ export class MapSide {
   }
 
   /** Adds records of the current window, keys of one form: to each partition its own, in their order. */
-  add(form: KeyForm, keys: readonly HeldKey[], values: readonly unknown[]): void {
+  add(form: KeyForm, keys: readonly HeldKey[], values: readonly unknown[], kind: ValueKind): void {
     const { partitions } = this;
     if (partitions === 1) {
-      this.addTo(0, form, keys, values);
+      this.addTo(0, form, keys, values, kind);
       return;
     }
-    const place = new Uint32Array(keys.length);
-    const counts = new Uint32Array(partitions);
+    const partKeys = Array.from({ length: partitions }, (): HeldKey[] => []);
+    const partValues = Array.from({ length: partitions }, (): unknown[] => []);
     for (let i = 0; i < keys.length; i++) {
       const partition = partitionOf(form, keys[i]!, partitions);
-      place[i] = partition;
-      counts[partition]!++;
-    }
-    const partKeys: HeldKey[][] = [];
-    const partValues: unknown[][] = [];
-    for (let p = 0; p < partitions; p++) {
-      partKeys.push(new Array<HeldKey>(counts[p]!));
-      partValues.push(new Array<unknown>(counts[p]!));
-    }
-    counts.fill(0);
-    for (let i = 0; i < keys.length; i++) {
-      const partition = place[i]!;
-      const at = counts[partition]!++;
-      partKeys[partition]![at] = keys[i]!;
-      partValues[partition]![at] = values[i];
+      partKeys[partition]!.push(keys[i]!);
+      partValues[partition]!.push(values[i]);
     }
     for (let p = 0; p < partitions; p++) {
-      if (partKeys[p]!.length > 0) this.addTo(p, form, partKeys[p]!, partValues[p]!);
+      if (partKeys[p]!.length > 0) this.addTo(p, form, partKeys[p]!, partValues[p]!, kind);
     }
   }
 
-  private addTo(partition: number, form: KeyForm, keys: readonly HeldKey[], values: readonly unknown[]): void {
-    cutBlocks(keys, values, (someKeys, someValues) => this.blocks.add(partition, this.window, form, someKeys, someValues));
+  private addTo(
+    partition: number,
+    form: KeyForm,
+    keys: readonly HeldKey[],
+    values: readonly unknown[],
+    kind: ValueKind,
+  ): void {
+    cutBlocks(keys, values, (someKeys, someValues) =>
+      this.blocks.add(partition, this.window, form, someKeys, someValues, kind),
+    );
   }
 
   /** The window is complete. What is encoded stays in memory as long as the budget allows. */
@@ -79,8 +74,12 @@ export class MapSide {
 }
 
 /** Cuts records into blocks: about blockBytes each, or one record. A function of the records alone. */
-export function cutBlocks(keys: readonly HeldKey[], values: readonly unknown[],
-  add: (keys: readonly HeldKey[], values: readonly unknown[]) => void, bytesMax = blockBytes): void {
+export function cutBlocks(
+  keys: readonly HeldKey[],
+  values: readonly unknown[],
+  add: (keys: readonly HeldKey[], values: readonly unknown[]) => void,
+  bytesMax = blockBytes,
+): void {
   let from = 0;
   let size = 0;
   for (let i = 0; i < keys.length; i++) {
@@ -101,6 +100,11 @@ export function cutBlocks(keys: readonly HeldKey[], values: readonly unknown[],
 export function syncResult(result: unknown): unknown {
   if (typeof result !== "object" || !isThenable(result)) return result;
   Promise.resolve(result).catch(() => {}); // the message below is the one that helps
-  throw new ShoalError("RECORD_INVALID", "the function of reduceByKey() returned a promise; it must return the folded value itself",
-    { hint: "Await in a map() before it, or collect the values with groupByKey() and await in a map() after it." });
+  throw new ShoalError(
+    "RECORD_INVALID",
+    "the function of reduceByKey() returned a promise; it must return the folded value itself",
+    {
+      hint: "Await in a map() before it, or collect the values with groupByKey() and await in a map() after it.",
+    },
+  );
 }

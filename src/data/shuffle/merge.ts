@@ -1,7 +1,8 @@
 // Merges sorted runs into one sequence. Records of equal keys come in the order of the runs, and within a run in its
 // own order: the merge of runs that are stably sorted parts of a sequence is the stable sort of the whole.
 //
-// A binary heap of cursors, one for each run; a run's order among equal keys is its place in the list.
+// A tree of losers (Knuth, TAOCP 3, 5.4.1): each inner node holds the run that lost there, the top the winner. To
+// move on, only the winner's way up is played again: one comparison for each doubling of the number of runs.
 
 import { comparePlain, compareKeys } from "../keys/order.ts";
 import { numberKey, textKey, type HeldKey, type KeyForm } from "../keys/key.ts";
@@ -15,22 +16,28 @@ export interface RunSource {
 }
 
 interface Cursor {
+  /** Its place in the list of runs. */
   readonly order: number;
   readonly source: RunSource;
   batch: Batch;
   at: number;
   form: KeyForm;
   key: HeldKey;
+  isAtEnd: boolean;
 }
+
+const nothing: Batch = { form: textKey, plain: true, keys: [], values: [] };
 
 /** Moves through the merged records: `advance()`, then `form`, `key`, `value`. */
 export class Merge {
   form: KeyForm = textKey;
   key: HeldKey = "";
   value: unknown = undefined;
-  private readonly heap: Cursor[] = [];
   private readonly sources: readonly RunSource[];
   private readonly sign: number;
+  private readonly cursors: Cursor[] = [];
+  /** Node n has the children 2n and 2n + 1; those from cursors.length on are the cursors themselves. Node 0: the winner. */
+  private readonly tree: Cursor[] = [];
   private isStarted = false;
 
   constructor(sources: readonly RunSource[], isDescending: boolean) {
@@ -40,14 +47,13 @@ export class Merge {
 
   /** False at the end. */
   advance(): boolean {
-    const { heap } = this;
-    if (!this.isStarted) this.start();
-    else this.step();
-    const top = heap[0];
-    if (top === undefined) return false;
-    this.form = top.form;
-    this.key = top.key;
-    this.value = top.batch.values[top.at];
+    if (this.isStarted) this.step();
+    else this.start();
+    const winner = this.tree[0];
+    if (winner === undefined || winner.isAtEnd) return false;
+    this.form = winner.form;
+    this.key = winner.key;
+    this.value = winner.batch.values[winner.at];
     return true;
   }
 
@@ -57,56 +63,58 @@ export class Merge {
 
   private start(): void {
     this.isStarted = true;
-    this.sources.forEach((source, order) => {
-      const batch = source.next();
-      if (batch !== null) this.heap.push({ order, source, batch, at: 0, form: batch.form, key: batch.keys[0]! });
-    });
-    for (let i = (this.heap.length >> 1) - 1; i >= 0; i--) this.sink(i);
+    for (const [order, source] of this.sources.entries()) {
+      const cursor: Cursor = { order, source, batch: nothing, at: 0, form: textKey, key: "", isAtEnd: false };
+      nextBatch(cursor);
+      this.cursors.push(cursor);
+    }
+    if (this.cursors.length > 0) this.tree[0] = this.play(1);
   }
 
-  /** Passes over the record at the top. */
+  /** Plays all below `node`: leaves the losers there and returns the winner. */
+  private play(node: number): Cursor {
+    const { cursors, tree } = this;
+    if (node >= cursors.length) return cursors[node - cursors.length]!;
+    const a = this.play(2 * node);
+    const b = this.play(2 * node + 1);
+    const isFirst = this.isBefore(a, b);
+    tree[node] = isFirst ? b : a;
+    return isFirst ? a : b;
+  }
+
+  /** Passes over the winner's record and plays its way up again. */
   private step(): void {
-    const top = this.heap[0];
-    if (top === undefined) return;
-    if (++top.at === top.batch.keys.length) {
-      const batch = top.source.next();
-      if (batch === null) {
-        const last = this.heap.pop()!;
-        if (last === top) return;
-        this.heap[0] = last;
-        this.sink(0);
-        return;
+    const { tree } = this;
+    let winner = tree[0];
+    if (winner === undefined || winner.isAtEnd) return;
+    if (++winner.at < winner.batch.keys.length) winner.key = winner.batch.keys[winner.at]!;
+    else nextBatch(winner);
+    for (let node = (winner.order + this.cursors.length) >>> 1; node > 0; node >>>= 1) {
+      const loser = tree[node]!;
+      if (this.isBefore(loser, winner)) {
+        tree[node] = winner;
+        winner = loser;
       }
-      top.batch = batch;
-      top.at = 0;
-      top.form = batch.form;
     }
-    top.key = top.batch.keys[top.at]!;
-    this.sink(0);
-  }
-
-  private sink(from: number): void {
-    const { heap } = this;
-    const moving = heap[from]!;
-    let hole = from;
-    for (;;) {
-      let child = 2 * hole + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && this.isBefore(heap[child + 1]!, heap[child]!)) child++;
-      if (!this.isBefore(heap[child]!, moving)) break;
-      heap[hole] = heap[child]!;
-      hole = child;
-    }
-    heap[hole] = moving;
+    tree[0] = winner;
   }
 
   private isBefore(a: Cursor, b: Cursor): boolean {
-    let order: number;
-    if (a.form !== b.form || a.form === numberKey || !a.batch.plain || !b.batch.plain) {
-      order = compareKeys(a.form, a.key, b.form, b.key);
-    } else {
-      order = comparePlain(a.key as string, b.key as string);
-    }
+    if (a.isAtEnd || b.isAtEnd) return b.isAtEnd && !a.isAtEnd;
+    const isSimple = a.form === b.form && a.form !== numberKey && a.batch.plain && b.batch.plain;
+    const order = isSimple
+      ? comparePlain(a.key as string, b.key as string)
+      : compareKeys(a.form, a.key, b.form, b.key);
     return order === 0 ? a.order < b.order : order * this.sign < 0;
   }
+}
+
+function nextBatch(cursor: Cursor): void {
+  const batch = cursor.source.next();
+  cursor.batch = batch ?? nothing;
+  cursor.at = 0;
+  cursor.isAtEnd = batch === null;
+  if (batch === null) return;
+  cursor.form = batch.form;
+  cursor.key = batch.keys[0]!;
 }

@@ -8,199 +8,186 @@
 //   reduce  the first run holds folds from the left, which may go on later; after it, partials are kept unfolded,
 //           so that the merge folds them one by one in their order
 //
-// The values of one key must fit into memory for `group`, and for `reduce` what is left of them after the first run
-// is read one by one. meter.recordsIn counts partials: what the writers' recordsOut counted.
+// Runs of a group hold lists, of a reduce too: one fold at first, then what is to be folded into it.
+//
+// The values of one key must fit into memory for `group`. meter.recordsIn counts partials: what the writers' recordsOut counted.
 
-import type { Push } from "../../plan/operator.ts";
+import { unreachable } from "../../base/assert.ts";
 import type { UserFunction } from "../../plan/nodes.ts";
+import type { Push } from "../../plan/operator.ts";
 import type { MapOutput, RecordPosition, ShuffleReader, ShuffleSpec, TaskHost } from "../contract.ts";
 import { printKey, userKey, type HeldKey, type KeyForm } from "../keys/key.ts";
-import type { Batch } from "./block.ts";
+import type { ValueKind } from "./block.ts";
 import { forEachBatch, openOutputs } from "./block-file-reader.ts";
-import type { Count } from "./count-writer.ts";
-import { entryBytes, keySize, sizeOf } from "./estimate.ts";
-import { KeyTable, ownKey } from "./key-table.ts";
+import { CountTable } from "./count-table.ts";
+import { FoldTable } from "./fold-table.ts";
+import { sortedTables, tablesOf, type KeyTable, type KeyTables } from "./key-table.ts";
+import { ListTable } from "./list-table.ts";
 import { syncResult, tickEvery } from "./map-side.ts";
-import { Merge } from "./merge.ts";
-import { foldInto, newFold, type Fold } from "./reduce-writer.ts";
+import type { Merge } from "./merge.ts";
 import { RunSet } from "./run-set.ts";
 
-/** How the partials of a key are gathered in the table, and later those of its runs. */
-interface Gathering<E> {
-  /** Adds a batch; returns by how much the table's estimated size grew. */
-  add(table: KeyTable<E>, batch: Batch): number;
-  /** What an entry is as records of a run: values, in order. */
-  unload(entry: E): readonly unknown[];
-  /** The result of an entry that never left the table. */
-  result(entry: E): unknown;
-  /** The result of the values of a key that were unloaded. */
-  begin(value: unknown): unknown;
-  next(state: unknown, value: unknown): unknown;
-  /** Called after each spill: from now on a key's partials are not its first. */
-  spilled?(): void;
+/** How what belongs to a key is gathered. */
+interface Gathering {
+  readonly tables: KeyTables<KeyTable>;
+  /** The tables after the first spill: from then on a key's partials may not be its first. */
+  later(): KeyTables<KeyTable>;
+  /** What runs hold: of a table, and of the tables after the first spill. */
+  readonly kind: ValueKind;
+  readonly laterKind: ValueKind;
+  /** In the merge: what the first run that has a key holds of it, and then what each one after it does. */
+  begin(held: unknown): unknown;
+  next(state: unknown, held: unknown): unknown;
 }
 
-export function createReduceReader(spec: ShuffleSpec, partition: number, inputs: readonly MapOutput[], scratch: string, host: TaskHost): ShuffleReader {
-  const state = { form: 0 as KeyForm, key: "" as HeldKey };
+function gatheringOf(spec: ShuffleSpec): Gathering {
+  switch (spec.how) {
+    case "count": {
+      const tables = tablesOf((index) => new CountTable(index));
+      return {
+        tables,
+        later: () => tables,
+        kind: "values",
+        laterKind: "values",
+        begin: (count) => count,
+        next: (sum, count) => (sum as number) + (count as number),
+      };
+    }
+    case "reduce":
+      return folding(spec.fns[0]!);
+    case "group": {
+      const tables = tablesOf((index) => new ListTable(index, true));
+      return {
+        tables,
+        later: () => tables,
+        kind: "lists",
+        laterKind: "lists",
+        begin: (list) => list,
+        next: joined,
+      };
+    }
+    case "sort":
+      throw new RangeError("a sort has no keys to gather");
+    default:
+      return unreachable(spec.how, "gatheringOf");
+  }
+}
+
+function folding(fold: UserFunction): Gathering {
+  const foldAll = (state: unknown, values: readonly unknown[], from: number): unknown => {
+    for (let i = from; i < values.length; i++) state = syncResult(fold(state, values[i]));
+    return state;
+  };
+  return {
+    tables: tablesOf((index) => new FoldTable(index, fold)),
+    later: () => tablesOf((index) => new ListTable(index, false)),
+    kind: "singles",
+    laterKind: "lists",
+    begin: (list) => foldAll((list as unknown[])[0], list as unknown[], 1),
+    next: (state, list) => foldAll(state, list as unknown[], 0),
+  };
+}
+
+function joined(list: unknown, more: unknown): unknown {
+  for (const value of more as unknown[]) (list as unknown[]).push(value);
+  return list;
+}
+
+/** The key pushed last. */
+interface Place {
+  form: KeyForm;
+  key: HeldKey;
+}
+
+export function createReduceReader(
+  spec: ShuffleSpec,
+  partition: number,
+  inputs: readonly MapOutput[],
+  scratch: string,
+  host: TaskHost,
+): ShuffleReader {
+  const last: Place = { form: 0, key: "" };
   return {
     async read(push) {
       const outputs = openOutputs(inputs, spec, partition, host.meter);
       const gathering = gatheringOf(spec);
-      const table = new KeyTable<unknown>();
       const runs = new RunSet(scratch, `reduce-${partition}`, host, false);
+      let { tables } = gathering;
       let size = 0;
       try {
         forEachBatch(outputs, host.meter, (batch) => {
           host.tick();
-          size += gathering.add(table, batch);
+          size += tables[batch.form].add(batch);
           if (size > host.memoryBytes) {
-            unload(table, gathering, runs);
-            gathering.spilled?.();
+            unload(tables, runs, runs.isEmpty ? gathering.kind : gathering.laterKind);
+            tables = gathering.later();
             size = 0;
           }
         });
-        if (runs.isEmpty) return await emitTable(table, gathering, state, push, host);
-        unload(table, gathering, runs);
-        await emitMerged(runs.merge(), gathering, state, push, host);
+        if (runs.isEmpty) return await emitTables(tables, last, push, host);
+        unload(tables, runs, gathering.laterKind);
+        await emitMerged(runs.merge(), gathering, last, push, host);
       } finally {
         runs.close();
       }
     },
     async position(): Promise<RecordPosition> {
-      return { file: null, unit: "key", at: printKey(userKey(state.form, state.key)) };
+      return { file: null, unit: "key", at: printKey(userKey(last.form, last.key)) };
     },
   };
 }
 
-const gatheringOf = (spec: ShuffleSpec): Gathering<unknown> =>
-  (spec.how === "count" ? counting : spec.how === "reduce" ? folding(spec.fns[0]!) : listing()) as Gathering<unknown>;
-
-export const counting: Gathering<Count> = {
-  add(table, { form, keys, values }) {
-    let grown = 0;
-    for (let i = 0; i < keys.length; i++) {
-      const key = keys[i]!;
-      const entry = table.get(form, key);
-      if (entry !== undefined) {
-        entry.n += values[i] as number;
-      } else {
-        table.set(form, ownKey(key), { n: values[i] as number });
-        grown += entryBytes + keySize(key);
-      }
-    }
-    return grown;
-  },
-  unload: ({ n }) => [n],
-  result: ({ n }) => n,
-  begin: (value) => value,
-  next: (state, value) => (state as number) + (value as number),
-};
-
-/** Entries are folds until the first spill, then lists of partials. */
-function folding(fold: UserFunction): Gathering<Fold | unknown[]> {
-  let isFirst = true;
-  const lists = listing();
-  return {
-    add(table, batch) {
-      if (!isFirst) return lists.add(table as KeyTable<unknown[]>, batch);
-      const { form, keys, values } = batch;
-      const folds = table as KeyTable<Fold>;
-      let grown = 0;
-      for (let i = 0; i < keys.length; i++) {
-        const key = keys[i]!;
-        const entry = folds.get(form, key);
-        if (entry !== undefined) {
-          grown += foldInto(entry, values[i], fold);
-        } else {
-          const made = newFold(values[i]);
-          folds.set(form, ownKey(key), made);
-          grown += entryBytes + keySize(key) + made.size;
-        }
-      }
-      return grown;
-    },
-    unload: (entry) => (isFirst ? [(entry as Fold).value] : (entry as unknown[])),
-    result: (entry) => (entry as Fold).value,
-    begin: (value) => value,
-    next: (state, value) => syncResult(fold(state, value)),
-    spilled() {
-      isFirst = false;
-    },
-  };
-}
-
-function listing(): Gathering<unknown[]> {
-  return {
-    add(table, { form, keys, values }) {
-      let grown = 0;
-      for (let i = 0; i < keys.length; i++) {
-        const key = keys[i]!;
-        const value = values[i];
-        const list = table.get(form, key);
-        if (list !== undefined) {
-          list.push(value);
-          grown += 8;
-        } else {
-          table.set(form, ownKey(key), [value]);
-          grown += entryBytes + 32 + keySize(key);
-        }
-        if (typeof value !== "number") grown += sizeOf(value);
-      }
-      return grown;
-    },
-    unload: (list) => list,
-    result: (list) => list,
-    begin: (value) => [value],
-    next(state, value) {
-      (state as unknown[]).push(value);
-      return state;
-    },
-  };
-}
-
-/** Writes the table as a sorted run and empties it. */
-function unload(table: KeyTable<unknown>, gathering: Gathering<unknown>, runs: RunSet): void {
-  const run = runs.begin();
-  for (const { form, keys } of table.sorted()) {
-    for (const key of keys) {
-      for (const value of gathering.unload(table.get(form, key))) run.add(form, key, value);
-    }
+/** Writes the tables as a sorted run and empties them. */
+function unload(tables: KeyTables<KeyTable>, runs: RunSet, kind: ValueKind): void {
+  const run = runs.begin(kind);
+  for (const { form, keys, places } of sortedTables(tables)) {
+    const table = tables[form];
+    for (let i = 0; i < keys.length; i++) run.add(form, keys[i]!, table.at(places[i]!));
   }
   run.end();
-  table.clear();
+  for (const table of tables) table.clear();
 }
 
-async function emitTable(table: KeyTable<unknown>, gathering: Gathering<unknown>,
-  state: { form: KeyForm; key: HeldKey }, push: Push, host: TaskHost): Promise<void> {
+async function emitTables(
+  tables: KeyTables<KeyTable>,
+  last: Place,
+  push: Push,
+  host: TaskHost,
+): Promise<void> {
   let untilTick = tickEvery;
-  for (const { form, keys } of table.sorted()) {
-    for (const key of keys) {
+  for (const { form, keys, places } of sortedTables(tables)) {
+    const table = tables[form];
+    last.form = form;
+    for (let i = 0; i < keys.length; i++) {
       if (--untilTick === 0) {
         untilTick = tickEvery;
         host.tick();
       }
-      state.form = form;
-      state.key = key;
-      const waiting = push([userKey(form, key), gathering.result(table.get(form, key))]);
+      const key = keys[i]!;
+      last.key = key;
+      const waiting = push([userKey(form, key), table.at(places[i]!)]);
       if (waiting !== undefined) await waiting;
     }
   }
 }
 
-async function emitMerged(merge: Merge, gathering: Gathering<unknown>, state: { form: KeyForm; key: HeldKey }, push: Push, host: TaskHost): Promise<void> {
+async function emitMerged(
+  merge: Merge,
+  gathering: Gathering,
+  last: Place,
+  push: Push,
+  host: TaskHost,
+): Promise<void> {
   let untilTick = tickEvery;
   let isMore = merge.advance();
   while (isMore) {
     const { form, key } = merge;
     let result = gathering.begin(merge.value);
-    state.form = form;
-    state.key = key;
+    last.form = form;
+    last.key = key;
     while ((isMore = merge.advance()) && merge.form === form && isSameKey(key, merge.key)) {
       result = gathering.next(result, merge.value);
-      if (--untilTick === 0) {
-        untilTick = tickEvery;
-        host.tick();
-      }
+      untilTick--;
     }
     if (--untilTick <= 0) {
       untilTick = tickEvery;

@@ -4,7 +4,7 @@
 
 import type { TaskHost } from "../contract.ts";
 import type { HeldKey, KeyForm } from "../keys/key.ts";
-import { blockRecordsMax } from "./block.ts";
+import { blockRecordsMax, type ValueKind } from "./block.ts";
 import { keySize, sizeOf } from "./estimate.ts";
 import { Merge, type RunSource } from "./merge.ts";
 import { SpillFile, type SpilledRun } from "./spill.ts";
@@ -30,6 +30,8 @@ export class RunSet {
   private readonly blockBytes: number;
   private file: SpillFile | null = null;
   private runs: SpilledRun[] = [];
+  /** All runs hold lists, or none does. */
+  private areLists = false;
 
   constructor(scratch: string, name: string, host: TaskHost, isDescending: boolean) {
     this.scratch = scratch;
@@ -44,22 +46,23 @@ export class RunSet {
   }
 
   /** Begins the next run, which comes after all others. */
-  begin(): RunWriter {
+  begin(kind: ValueKind): RunWriter {
     this.file ??= new SpillFile(this.scratch, this.name, this.host.meter);
     this.host.meter.spills++;
     const run = this.file.newRun();
     this.runs.push(run);
-    return this.writer(this.file, run);
+    this.areLists = kind !== "values";
+    return this.writer(this.file, run, kind);
   }
 
-  private writer(file: SpillFile, run: SpilledRun): RunWriter {
+  private writer(file: SpillFile, run: SpilledRun, kind: ValueKind): RunWriter {
     let form: KeyForm = 0;
     let keys: HeldKey[] = [];
     let values: unknown[] = [];
     let size = 0;
     const flush = (): void => {
       if (keys.length === 0) return;
-      file.add(run, form, keys, values);
+      file.add(run, form, keys, values, kind);
       this.host.tick();
       keys = [];
       values = [];
@@ -96,8 +99,11 @@ export class RunSet {
       const merged: SpilledRun[] = [];
       for (let i = 0; i < this.runs.length; i += fanIn) {
         const run = to.newRun();
-        const writer = this.writer(to, run);
-        const merge = new Merge(this.runs.slice(i, i + fanIn).map((one) => from.source(one)), this.isDescending);
+        const writer = this.writer(to, run, this.areLists ? "lists" : "values");
+        const merge = new Merge(
+          this.runs.slice(i, i + fanIn).map((one) => from.source(one)),
+          this.isDescending,
+        );
         while (merge.advance()) writer.add(merge.form, merge.key, merge.value);
         writer.end();
         merged.push(run);

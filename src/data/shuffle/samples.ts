@@ -6,14 +6,15 @@
 // ranges alone, not on splits, slots or memory.
 
 import { hashNumber, hashText } from "../keys/hash.ts";
-import { numberKey, type HeldKey, type KeyForm } from "../keys/key.ts";
+import { negativeZero, numberKey, toMapKey, type HeldKey, type KeyForm } from "../keys/key.ts";
 import type { ByteReader, ByteWriter } from "./bytes.ts";
 import { DamagedError } from "./bytes.ts";
 import { readColumn, writeColumn } from "./column.ts";
 import { ownKey } from "./key-table.ts";
 
 /** Distinct keys that are taken for this many ranges, at most. */
-export const samplesMaxFor = (partitions: number): number => Math.min(16_384, Math.max(1024, 32 * partitions));
+export const samplesMaxFor = (partitions: number): number =>
+  Math.min(16_384, Math.max(1024, 32 * partitions));
 /** A sample is the beginning of its key: enough to part ranges, and a key of 64 MB does no harm. */
 const sampleLengthMax = 256;
 const hashes = 2 ** 32;
@@ -28,7 +29,7 @@ export interface Sample {
 
 export class Sampler {
   private readonly samplesMax: number;
-  private readonly byForm = new Map<KeyForm, Map<HeldKey, Sample>>();
+  private readonly byForm = new Map<KeyForm, Map<HeldKey | typeof negativeZero, Sample>>();
   private size = 0;
   private limit = hashes;
 
@@ -44,7 +45,8 @@ export class Sampler {
   /** Takes over what another sampler took. */
   merge(samples: Iterable<Sample>, limit: number): void {
     this.lower(limit);
-    for (const { form, key, hash, count } of samples) if (hash < this.limit) this.take(form, key, hash, count);
+    for (const { form, key, hash, count } of samples)
+      if (hash < this.limit) this.take(form, key, hash, count);
   }
 
   /** All that were taken, and the limit that their hashes are below. */
@@ -55,12 +57,13 @@ export class Sampler {
   private take(form: KeyForm, key: HeldKey, hash: number, count: number): void {
     let keys = this.byForm.get(form);
     if (keys === undefined) this.byForm.set(form, (keys = new Map()));
-    const sample = keys.get(key);
+    const at = form === numberKey ? toMapKey(key as number) : ownKey(key);
+    const sample = keys.get(at);
     if (sample !== undefined) {
       sample.count += count;
       return;
     }
-    keys.set(ownKey(key), { form, key: ownKey(key), hash, count });
+    keys.set(at, { form, key: ownKey(key), hash, count });
     this.size++;
     while (this.size > this.samplesMax) this.lower(this.limit / 2);
   }
@@ -78,22 +81,37 @@ const beginningOf = (key: HeldKey): HeldKey =>
   typeof key === "string" && key.length > sampleLengthMax ? key.slice(0, sampleLengthMax) : key;
 
 const hashOf = (form: KeyForm, key: HeldKey): number =>
-  form === numberKey ? hashNumber(key as number) : hashText(key as string, form, Math.min((key as string).length, sampleLengthMax));
+  form === numberKey
+    ? hashNumber(key as number)
+    : hashText(key as string, form, Math.min((key as string).length, sampleLengthMax));
 
 export function writeSamples(out: ByteWriter, { samples, limit }: Sampler["samples"]): void {
-  writeKeys(out, samples.map(({ form }) => form), samples.map(({ key }) => key));
+  writeKeys(
+    out,
+    samples.map(({ form }) => form),
+    samples.map(({ key }) => key),
+  );
   for (const { count } of samples) out.varint(count);
   out.varint(Math.log2(limit));
 }
 
 export function readSamples(from: ByteReader): Sampler["samples"] {
   const { forms, keys } = readKeys(from);
-  const samples = forms.map((form, i) => ({ form, key: keys[i]!, hash: hashOf(form, keys[i]!), count: from.varint() }));
+  const samples = forms.map((form, i) => ({
+    form,
+    key: keys[i]!,
+    hash: hashOf(form, keys[i]!),
+    count: from.varint(),
+  }));
   return { samples, limit: 2 ** from.varint() };
 }
 
 /** A list of keys of any forms; undefined where there is none. */
-export function writeKeys(out: ByteWriter, forms: readonly KeyForm[], keys: readonly (HeldKey | undefined)[]): void {
+export function writeKeys(
+  out: ByteWriter,
+  forms: readonly KeyForm[],
+  keys: readonly (HeldKey | undefined)[],
+): void {
   out.varint(keys.length);
   if (keys.length === 0) return;
   writeColumn(out, forms, String);

@@ -7,7 +7,14 @@ import type { MapOutput, RecordPosition, ShuffleReader, ShuffleSpec, TaskHost } 
 import { printKey, userKey, type HeldKey, type KeyForm } from "../keys/key.ts";
 import { compareKeys } from "../keys/order.ts";
 import type { Batch } from "./block.ts";
-import { guardOutput, openOutputs, openSource, readIndexed, type BlockSource, type OpenOutput } from "./block-file-reader.ts";
+import {
+  guardOutput,
+  openOutputs,
+  openSource,
+  readIndexed,
+  type BlockSource,
+  type OpenOutput,
+} from "./block-file-reader.ts";
 import { readRange, type Bound } from "./bounds.ts";
 import { ByteReader, DamagedError } from "./bytes.ts";
 import { tickEvery } from "./map-side.ts";
@@ -23,8 +30,14 @@ export interface SortRange {
   readonly to: Bound | null;
 }
 
-export function createSortReader(spec: ShuffleSpec, partition: number, inputs: readonly MapOutput[],
-  bounds: MapOutput, scratch: string, host: TaskHost): ShuffleReader {
+export function createSortReader(
+  spec: ShuffleSpec,
+  partition: number,
+  inputs: readonly MapOutput[],
+  bounds: MapOutput,
+  scratch: string,
+  host: TaskHost,
+): ShuffleReader {
   const state = { form: 0 as KeyForm, key: "" as HeldKey };
   const sign = spec.descending ? -1 : 1;
   const compare: Compare = (formA, a, formB, b) => compareKeys(formA, a, formB, b) * sign;
@@ -79,7 +92,10 @@ function piecesOf(opened: OpenOutput, { from, to }: SortRange, compare: Compare)
   const { index, extra, output } = opened;
   const { forms, keys } = guardOutput(output, () => readKeys(new ByteReader(extra)));
   const count = index.offsets.length;
-  if (forms.length !== count) guardOutput(output, () => { throw new DamagedError(`${forms.length} first keys for ${count} blocks`); });
+  if (forms.length !== count)
+    guardOutput(output, () => {
+      throw new DamagedError(`${forms.length} first keys for ${count} blocks`);
+    });
   const pieces: Piece[] = [];
   for (let i = 0; i < count;) {
     let end = i + 1;
@@ -102,7 +118,13 @@ function piecesOf(opened: OpenOutput, { from, to }: SortRange, compare: Compare)
 }
 
 /** A merge of pieces; each file is open once, from its first block to the end of its last piece. */
-function mergeOf(pieces: readonly Piece[], range: SortRange, compare: Compare, spec: ShuffleSpec, host: TaskHost): Merge {
+function mergeOf(
+  pieces: readonly Piece[],
+  range: SortRange,
+  compare: Compare,
+  spec: ShuffleSpec,
+  host: TaskHost,
+): Merge {
   const open = new Map<OpenOutput, { source: BlockSource; users: number }>();
   for (const { opened } of pieces) {
     const known = open.get(opened);
@@ -122,18 +144,27 @@ function mergeOf(pieces: readonly Piece[], range: SortRange, compare: Compare, s
   return new Merge(sources, spec.descending);
 }
 
-function rangeSource(piece: Piece, { from, to }: SortRange, compare: Compare, source: BlockSource, close: () => void, host: TaskHost): RunSource {
+function rangeSource(
+  piece: Piece,
+  { from, to }: SortRange,
+  compare: Compare,
+  source: BlockSource,
+  close: () => void,
+  host: TaskHost,
+): RunSource {
   let next = piece.start;
   const read = (): Batch | null => {
     while (next < piece.end) {
       host.tick();
-      const batch = readIndexed(source, piece.opened.output, piece.opened.index, next++, host.meter);
+      const batch = readIndexed(source, piece.opened.output, piece.opened.index, next++);
       const { form, keys, values } = batch;
       const first = from === null ? 0 : lowerBound(batch, from, compare);
       const last = to === null ? keys.length : lowerBound(batch, to, compare);
       if (last < keys.length) next = piece.end;
+      host.meter.recordsIn += Math.max(0, last - first);
       if (first === 0 && last === keys.length) return batch;
-      if (first < last) return { form, plain: batch.plain, keys: keys.slice(first, last), values: values.slice(first, last) };
+      if (first < last)
+        return { form, plain: batch.plain, keys: keys.slice(first, last), values: values.slice(first, last) };
     }
     close();
     return null;
@@ -155,7 +186,7 @@ function lowerBound({ form, keys }: Batch, bound: Bound, compare: Compare): numb
 
 function spillMerged(merge: Merge, runs: RunSet): void {
   try {
-    const run = runs.begin();
+    const run = runs.begin("values");
     while (merge.advance()) run.add(merge.form, merge.key, merge.value);
     run.end();
   } finally {

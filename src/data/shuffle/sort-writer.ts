@@ -12,7 +12,7 @@ import { ByteWriter } from "./bytes.ts";
 import { keySize, recordBytes, sizeOf } from "./estimate.ts";
 import { ownKey } from "./key-table.ts";
 import { cutBlocks, tickEvery } from "./map-side.ts";
-import { newLogs, sortedSections } from "./record-log.ts";
+import { newLogs, sortedLogs } from "./record-log.ts";
 import { runBlockBytes } from "./run-set.ts";
 import { Sampler, samplesMaxFor, writeKeys, writeSamples } from "./samples.ts";
 
@@ -33,14 +33,21 @@ export function createSortWriter(spec: ShuffleSpec, file: string, host: TaskHost
   let untilTick = tickEvery;
 
   const closeRun = (isLast: boolean): void => {
-    for (const { form, keys, values } of sortedSections(logs, spec.descending)) {
-      cutBlocks(keys, values, (someKeys, someValues) => {
-        const first = someKeys[0]!;
-        firstForms.push(form);
-        firstKeys.push(typeof first === "string" && first.length > firstKeyLengthMax ? undefined : ownKey(first));
-        blocks.add(0, run, form, someKeys, someValues);
-        host.tick();
-      }, blockBytes);
+    for (const { form, keys, values } of sortedLogs(logs, spec.descending)) {
+      cutBlocks(
+        keys,
+        values,
+        (someKeys, someValues) => {
+          const first = someKeys[0]!;
+          firstForms.push(form);
+          firstKeys.push(
+            typeof first === "string" && first.length > firstKeyLengthMax ? undefined : ownKey(first),
+          );
+          blocks.add(0, run, form, someKeys, someValues, "values");
+          host.tick();
+        },
+        blockBytes,
+      );
     }
     for (const log of logs) log.clear();
     size = 0;

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { ShoalError } from "../../errors.ts";
 import type { Meter } from "../contract.ts";
 import type { HeldKey, KeyForm } from "../keys/key.ts";
-import { readBlock, writeBlock, type Batch } from "./block.ts";
+import { readBlock, writeBlock, type Batch, type ValueKind } from "./block.ts";
 import { writeAll, wrapDisk } from "./block-file.ts";
 import { ByteWriter, DamagedError } from "./bytes.ts";
 import type { RunSource } from "./merge.ts";
@@ -47,9 +47,15 @@ export class SpillFile {
     return { id: ++this.lastRun, offsets: [], lengths: [] };
   }
 
-  add(run: SpilledRun, form: KeyForm, keys: readonly HeldKey[], values: readonly unknown[]): void {
+  add(
+    run: SpilledRun,
+    form: KeyForm,
+    keys: readonly HeldKey[],
+    values: readonly unknown[],
+    kind: ValueKind,
+  ): void {
     run.offsets.push(this.written + this.encoder.length);
-    run.lengths.push(writeBlock(this.encoder, { partition: 0, window: run.id }, form, keys, values));
+    run.lengths.push(writeBlock(this.encoder, { partition: 0, window: run.id }, form, keys, values, kind));
     if (this.encoder.length >= chunkBytes) this.flush();
   }
 
@@ -83,7 +89,10 @@ export class SpillFile {
       this.meter.waitMs += performance.now() - since;
       return readBlock(bytes, { partition: 0, window: run.id });
     } catch (error) {
-      throw new ShoalError("SCRATCH_FAILED", `a spill file cannot be read back (${this.label}): ${(error as Error).message}`, { cause: error });
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ShoalError("SCRATCH_FAILED", `a spill file cannot be read back (${this.label}): ${reason}`, {
+        cause: error,
+      });
     }
   }
 

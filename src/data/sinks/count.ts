@@ -24,7 +24,8 @@ export const count: SinkFile = {
       let total = 0;
       for (const file of files) {
         const text = await readFile(file, "latin1");
-        if (!/^\d+\n$/.test(text)) throw new ShoalError("OUTPUT_FAILED", `the result file ${file} is damaged`);
+        if (!/^\d+\n$/.test(text))
+          throw new ShoalError("OUTPUT_FAILED", `the result file ${file} is damaged`);
         total += Number(text);
       }
       return total;

@@ -1,3 +1,5 @@
+// dataset.write.text(output): one record a line.
+
 import { ShoalError } from "../../errors.ts";
 import { Sink } from "../../plan/dataset.ts";
 import { lineWriter } from "../output/line-writer.ts";
@@ -18,7 +20,12 @@ declare module "../../plan/dataset.ts" {
 export const text: SinkFile = {
   on: "write",
   method: (node, output) =>
-    new Sink({ kind: "sink", parent: node, sink: "text", options: { output: outputOf("write.text", output) } }),
+    new Sink({
+      kind: "sink",
+      parent: node,
+      sink: "text",
+      options: { output: outputOf("write.text", output) },
+    }),
   sink: {
     name: "text",
     target: "directory",
@@ -32,19 +39,28 @@ function print(record: unknown): string {
   if (typeof record === "string") return special.test(record) ? checked(record) : record;
   if (typeof record === "number") return printNumber(record);
   if (typeof record === "bigint" || typeof record === "boolean") return String(record);
-  const received = record === null ? "null" : Array.isArray(record) ? "an array"
-    : typeof record === "object" ? "an object" : typeof record;
-  throw new ShoalError("RECORD_INVALID", `write.text() expects strings, received ${received}`,
-    { hint: "Make strings of them with .map(), or use write.tsv." });
+  const received =
+    record === null
+      ? "null"
+      : Array.isArray(record)
+        ? "an array"
+        : typeof record === "object"
+          ? "an object"
+          : typeof record;
+  throw new ShoalError("RECORD_INVALID", `write.text() expects strings, received ${received}`, {
+    hint: "Make strings of them with .map(), or use write.tsv.",
+  });
 }
 
 function checked(record: string): string {
   const end = record.search(/[\n\r]/);
   if (end !== -1) {
     const which = record[end] === "\n" ? "\\n" : "\\r";
-    throw new ShoalError("RECORD_INVALID",
+    throw new ShoalError(
+      "RECORD_INVALID",
       `write.text() expects records without line ends, received one with "${which}" at index ${end}`,
-      { hint: "Use write.tsv, which escapes them, or .flatMap((record) => record.split(\"\\n\"))." });
+      { hint: 'Use write.tsv, which escapes them, or .flatMap((record) => record.split("\\n")).' },
+    );
   }
   requireWellFormed(record, "record");
   return record;

@@ -34,6 +34,7 @@ function print(record: unknown): string {
     throw new ShoalError("RECORD_INVALID", "write.tsv() expects at least one cell, received an empty array");
   }
   let line = printCell(record[0], "record[0]");
-  for (let i = 1; i < record.length; i++) line += `\t${printCell(record[i], i === 1 ? "record[1]" : `record[${i}]`)}`;
+  for (let i = 1; i < record.length; i++)
+    line += `\t${printCell(record[i], i === 1 ? "record[1]" : `record[${i}]`)}`;
   return line;
 }

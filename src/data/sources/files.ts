@@ -2,13 +2,20 @@ import { Dataset } from "../../plan/dataset.ts";
 import type { Source } from "../contract.ts";
 import { piecesOf } from "../input/cut.ts";
 import { FileReader, type FileReaderOptions } from "../input/file-reader.ts";
-import { checkedInput, checkedOptions, defaultFileOptions, fileChecks, type FileOptions } from "../input/options.ts";
+import {
+  checkedInput,
+  checkedOptions,
+  defaultFileOptions,
+  fileChecks,
+  type FileOptions,
+} from "../input/options.ts";
 import { planFiles } from "../input/plan-files.ts";
 
 const source: Source = {
   name: "files",
   split: (options, settings) => planFiles(options, settings, false),
-  open: (split, options, host) => new FileReader(piecesOf(split), options as unknown as FileReaderOptions, host),
+  open: (split, options, host) =>
+    new FileReader(piecesOf(split), options as unknown as FileReaderOptions, host),
 };
 
 /**
@@ -18,9 +25,13 @@ const source: Source = {
  * @example
  * read.files("src").map(([name, contents]) => [name, contents.split("\n").length] as const).write.tsv("lengths");
  */
-function read(input: string | readonly string[], options?: FileOptions): Dataset<[name: string, contents: string]> {
+function read(
+  input: string | readonly string[],
+  options?: FileOptions,
+): Dataset<[name: string, contents: string]> {
   return new Dataset({
-    kind: "source", source: "files",
+    kind: "source",
+    source: "files",
     options: {
       ...checkedOptions("read.files", options, { ...fileChecks }, defaultFileOptions),
       input: checkedInput("read.files", input),

@@ -1,8 +1,16 @@
+// read.lines(input): the lines of text files.
+
 import { Dataset } from "../../plan/dataset.ts";
 import type { Source } from "../contract.ts";
 import { piecesOf } from "../input/cut.ts";
 import { LineReader, type LineReaderOptions } from "../input/line-reader.ts";
-import { checkedInput, checkedOptions, defaultFileOptions, fileChecks, type FileOptions } from "../input/options.ts";
+import {
+  checkedInput,
+  checkedOptions,
+  defaultFileOptions,
+  fileChecks,
+  type FileOptions,
+} from "../input/options.ts";
 import { planFiles } from "../input/plan-files.ts";
 
 export interface LinesOptions extends FileOptions {
@@ -15,7 +23,8 @@ export interface LinesOptions extends FileOptions {
 const source: Source = {
   name: "lines",
   split: (options, settings) => planFiles(options, settings, true),
-  open: (split, options, host) => new LineReader(piecesOf(split), options as unknown as LineReaderOptions, host),
+  open: (split, options, host) =>
+    new LineReader(piecesOf(split), options as unknown as LineReaderOptions, host),
 };
 
 const checks = {
@@ -35,14 +44,21 @@ const checks = {
  * @example
  * read.lines("books/*.txt").filter((line) => line.includes("whale")).count();
  */
-function read(input: string | readonly string[], options: LinesOptions & { readonly withFile: true }):
-  Dataset<[file: string, line: string]>;
+function read(
+  input: string | readonly string[],
+  options: LinesOptions & { readonly withFile: true },
+): Dataset<[file: string, line: string]>;
 function read(input: string | readonly string[], options?: LinesOptions): Dataset<string>;
 function read(input: string | readonly string[], options?: LinesOptions): Dataset<unknown> {
   return new Dataset({
-    kind: "source", source: "lines",
+    kind: "source",
+    source: "lines",
     options: {
-      ...checkedOptions("read.lines", options, checks, { ...defaultFileOptions, invalid: "error", withFile: false }),
+      ...checkedOptions("read.lines", options, checks, {
+        ...defaultFileOptions,
+        invalid: "error",
+        withFile: false,
+      }),
       input: checkedInput("read.lines", input),
     },
   });

@@ -27,7 +27,12 @@ const source: Source = {
       const label = to - from === 1 ? `value ${from + 1}` : `values ${from + 1} to ${to}`;
       splits.push({ label, bytes, data: [from, to] });
     }
-    return Promise.resolve({ splits, files: 0, bytes: splits.reduce((sum, split) => sum + split.bytes, 0), roots: [] });
+    return Promise.resolve({
+      splits,
+      files: 0,
+      bytes: splits.reduce((sum, split) => sum + split.bytes, 0),
+      roots: [],
+    });
   },
   open: (split, options, host) => new ValuesReader(split, options["values"] as readonly Json[], host),
 };
@@ -78,7 +83,11 @@ function read<T>(items: readonly T[], options?: ValuesOptions): Dataset<T> {
   requireJson(items, "values");
   const checks = { perTask: integerFrom(1, Number.MAX_SAFE_INTEGER) };
   const checked = checkedOptions("read.values", options, checks, { perTask: null });
-  return new Dataset({ kind: "source", source: "values", options: { ...checked, values: structuredClone(items) } });
+  return new Dataset({
+    kind: "source",
+    source: "values",
+    options: { ...checked, values: structuredClone(items) },
+  });
 }
 
 export const values = { source, read };

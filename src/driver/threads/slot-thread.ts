@@ -1,128 +1,83 @@
-// One slot's thread, as the agent sees it: messages in both directions, calls with answers, its end with the reason.
-//
-// Not here: who runs what (core/worker), what runs (executor/).
+// A slot's body that is a thread of this process.
 
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
-import { fromErrorData, ShoalError, toErrorData, type ErrorData } from "../../errors.ts";
-import type { ProgramRef } from "../../executor/program.ts";
-import type { FromSlot, ToSlot } from "../../protocol/slot.ts";
-import type { AttemptId } from "../../base/ids.ts";
-import type { Assignment } from "../../protocol/assignment.ts";
-import type { SlotData } from "./slot.ts";
+import { toErrorData } from "../../errors.ts";
+import type { FromSlot, SlotProbe, ToSlot } from "../../protocol/slot.ts";
+import type { BodyEnd, SlotBody, SlotBodyOptions } from "./slot-body.ts";
+import { probeThread } from "./thread-probe.ts";
 
 /** Found by the package's own name, so that it is found from dist, from tests and from a program's bundle alike. */
-const slotModule = createRequire(import.meta.url).resolve("shoal/slot");
+export const slotModule = createRequire(import.meta.url).resolve("shoal/slot");
 
-export interface SlotThreadOptions {
+const terminateEveryMs = 100;
+
+/** What a thread is started with. */
+export interface SlotData {
+  /** Module to import before the thread reports ready. */
   readonly preload: string | null;
-  /** Limit of the thread's JavaScript heap, or null for Node's default. */
-  readonly heapBytes: number | null;
+  /** One Int32: not 0 while the attempt that runs is to stop. Read by busy user code's ticks. */
+  readonly abortFlag: Int32Array;
 }
 
-export type SlotListener = (message: FromSlot) => void;
-
-export class SlotThread {
-  /** Settles when the thread has ended: why, as far as is known. */
-  readonly exited: Promise<ErrorData>;
-  /** Settles when the thread takes work. Never rejects: a thread that ends first settles `exited`. */
-  readonly ready: Promise<void>;
-  /** Takes every message but "ready" and answers to calls. */
-  listener: SlotListener = () => {};
+export class SlotThread implements SlotBody {
+  readonly isolation = "thread";
+  readonly rssBytes = null;
+  readonly ended: Promise<BodyEnd>;
+  onMessage: (message: FromSlot) => void = () => {};
   private readonly worker: Worker;
   private readonly abortFlag = new Int32Array(new SharedArrayBuffer(4));
-  private readonly loaded = new Set<string>();
-  private readonly calls = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
-  private lastCall = 0;
-  private end: ErrorData | null = null;
-  private whyTerminated: string | null = null;
+  private ending: NodeJS.Timeout | null = null;
+  private hasEnded = false;
 
-  constructor({ preload, heapBytes }: SlotThreadOptions) {
+  constructor({ preload, heapBytes }: SlotBodyOptions) {
     const workerData: SlotData = { preload, abortFlag: this.abortFlag };
     this.worker = new Worker(slotModule, {
       workerData,
       name: "shoal slot",
-      ...(heapBytes === null ? {} : { resourceLimits: { maxOldGenerationSizeMb: Math.ceil(heapBytes / 2 ** 20) } }),
+      ...(heapBytes === null
+        ? {}
+        : { resourceLimits: { maxOldGenerationSizeMb: Math.ceil(heapBytes / 2 ** 20) } }),
     });
-    let reportReady = (): void => {};
-    this.ready = new Promise((resolve) => (reportReady = resolve));
-    this.worker.on("message", (message: FromSlot) => (message.kind === "ready" ? reportReady() : this.receive(message)));
-    this.exited = new Promise((resolve) => {
+    this.worker.setMaxListeners(0); // each call of terminate() waits for the end
+    this.worker.on("message", (message: FromSlot) => this.onMessage(message));
+    this.ended = new Promise((resolve) => {
       let thrown: unknown = null;
       this.worker.on("error", (error) => (thrown = error));
-      this.worker.on("exit", (code) => {
-        this.end = this.explain(code, thrown);
-        for (const call of this.calls.values()) call.reject(fromErrorData(this.end));
-        this.calls.clear();
-        resolve(this.end);
+      this.worker.on("exit", (exitCode) => {
+        this.hasEnded = true;
+        if (this.ending !== null) clearInterval(this.ending);
+        resolve({
+          exitCode,
+          signal: null,
+          isHeapFull: (thrown as { code?: unknown } | null)?.code === "ERR_WORKER_OUT_OF_MEMORY",
+          error: thrown === null ? null : toErrorData(thrown),
+          isKilledForMemory: false,
+        });
       });
     });
   }
 
-  get isAlive(): boolean {
-    return this.end === null;
+  post(message: ToSlot): void {
+    if (message.kind === "run") Atomics.store(this.abortFlag, 0, 0);
+    if (message.kind === "abort") Atomics.store(this.abortFlag, 0, 1);
+    this.worker.postMessage(message);
   }
 
-  run(program: ProgramRef, key: string, assignment: Assignment): void {
-    Atomics.store(this.abortFlag, 0, 0);
-    this.load(program, key);
-    this.send({ kind: "run", key, assignment });
+  end(): void {
+    if (this.hasEnded) return;
+    void this.worker.terminate();
+    // Again and again: one that comes while a probe evaluates is lost, since V8's debugger takes it for its own.
+    this.ending ??= setInterval(() => void this.worker.terminate(), terminateEveryMs);
   }
 
-  abort(attempt: AttemptId, reason: string): void {
-    Atomics.store(this.abortFlag, 0, 1);
-    this.send({ kind: "abort", attempt, reason });
-  }
-
-  /** Makes a program known before it is used, so that it loads early. */
-  load(program: ProgramRef, key: string): void {
-    if (this.loaded.has(key)) return;
-    this.loaded.add(key);
-    this.send({ kind: "load", key, module: program.module, data: program.data });
-  }
-
-  async call(program: ProgramRef, key: string, method: string, argument: unknown): Promise<unknown> {
-    if (this.end !== null) throw fromErrorData(this.end);
-    this.load(program, key);
-    const call = ++this.lastCall;
-    return await new Promise((resolve, reject) => {
-      this.calls.set(call, { resolve, reject });
-      this.send({ kind: "call", key, call, method, argument });
-    });
-  }
-
-  async terminate(why: string): Promise<void> {
-    this.whyTerminated ??= why;
-    await this.worker.terminate();
-  }
-
-  /** Whether the thread keeps the process alive. */
   setReferenced(isReferenced: boolean): void {
     if (isReferenced) this.worker.ref();
     else this.worker.unref();
   }
 
-  private send(message: ToSlot): void {
-    this.worker.postMessage(message);
-  }
-
-  private receive(message: FromSlot): void {
-    if (message.kind !== "answered" && message.kind !== "refused") {
-      this.listener(message);
-      return;
-    }
-    const call = this.calls.get(message.call);
-    this.calls.delete(message.call);
-    if (message.kind === "answered") call?.resolve(message.value);
-    else call?.reject(fromErrorData(message.error));
-  }
-
-  private explain(code: number, thrown: unknown): ErrorData {
-    if (this.whyTerminated !== null) return toErrorData(new ShoalError("SLOT_LOST", `the slot was ended: ${this.whyTerminated}`));
-    if ((thrown as { code?: unknown } | null)?.code === "ERR_WORKER_OUT_OF_MEMORY") {
-      return toErrorData(new ShoalError("OUT_OF_MEMORY", "the slot's thread reached the limit of its JavaScript heap", { cause: thrown }));
-    }
-    if (thrown !== null) return toErrorData(new ShoalError("SLOT_LOST", "the slot's thread ended by an error", { cause: thrown }));
-    return toErrorData(new ShoalError("SLOT_LOST", `the slot's thread ended with exit code ${code}`));
+  async probe(): Promise<SlotProbe | null> {
+    const { threadId } = this.worker;
+    return threadId < 0 ? null : await probeThread(threadId);
   }
 }

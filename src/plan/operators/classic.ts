@@ -26,7 +26,9 @@ export const spreadReduce: Operator = {
     push(record) {
       const [key, values] = record as readonly [unknown, unknown];
       const result = reduce!(key, values);
-      return isThenable(result) ? Promise.resolve(result).then((value) => next([key, value])) : next([key, result]);
+      return isThenable(result)
+        ? Promise.resolve(result).then((value) => next([key, value]))
+        : next([key, result]);
     },
   }),
 };

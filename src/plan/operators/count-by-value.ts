@@ -10,5 +10,6 @@ declare module "../dataset.ts" {
 
 export const countByValue: Operator = {
   name: "countByValue",
-  method: (on: Dataset<unknown>, options?: ShuffleOptions) => shuffle(on, "countByValue", "count", [], options),
+  method: (on: Dataset<unknown>, options?: ShuffleOptions) =>
+    shuffle(on, "countByValue", "count", [], options),
 };

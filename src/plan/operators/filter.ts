@@ -15,7 +15,8 @@ export const filter: Operator = {
   step: ([keep], _options, next) => ({
     push(record) {
       const result = keep!(record);
-      if (isThenable(result)) return Promise.resolve(result).then((kept) => (kept ? next(record) : undefined));
+      if (isThenable(result))
+        return Promise.resolve(result).then((kept) => (kept ? next(record) : undefined));
       return result ? next(record) : undefined;
     },
   }),

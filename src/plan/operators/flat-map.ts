@@ -1,3 +1,5 @@
+// flatMap: each record becomes any number of records.
+
 import { ShoalError } from "../../errors.ts";
 import type { Dataset } from "../dataset.ts";
 import { isThenable, narrow, requireFunction, type Operator, type Push } from "../operator.ts";
@@ -36,9 +38,12 @@ function pushAll(items: unknown, next: Push): void | Promise<void> {
     if (Symbol.iterator in items) return pushIterable(items as Iterable<unknown>, next);
     if (Symbol.asyncIterator in items) return pushAsync(items as AsyncIterable<unknown>, next);
   }
-  throw new ShoalError("RECORD_INVALID",
-    `flatMap's function must return an iterable of records, such as an array; it returned ${items === null ? "null" : typeof items}`,
-    { hint: "Return [] for no records; to pass on a single value, use map()." });
+  throw new ShoalError(
+    "RECORD_INVALID",
+    "flatMap's function must return an iterable of records, such as an array; " +
+      `it returned ${items === null ? "null" : typeof items}`,
+    { hint: "Return [] for no records; to pass on a single value, use map()." },
+  );
 }
 
 function pushIterable(items: Iterable<unknown>, next: Push): void | Promise<void> {

@@ -14,7 +14,9 @@ export const keyBy: Operator = {
   step: ([key], _options, next) => ({
     push(record) {
       const result = key!(record);
-      return isThenable(result) ? Promise.resolve(result).then((k) => next([k, record])) : next([result, record]);
+      return isThenable(result)
+        ? Promise.resolve(result).then((k) => next([k, record]))
+        : next([result, record]);
     },
   }),
 };

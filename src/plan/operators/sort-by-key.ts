@@ -7,7 +7,10 @@ declare module "../dataset.ts" {
      * The records in global order of their keys (strings by UTF-8 bytes): the output files, one after the other, are
      * sorted. Records of equal keys keep their input order.
      */
-    sortByKey<K, V>(this: Dataset<readonly [K, V]>, options?: ShuffleOptions & { readonly descending?: boolean }): Dataset<[K, V]>;
+    sortByKey<K, V>(
+      this: Dataset<readonly [K, V]>,
+      options?: ShuffleOptions & { readonly descending?: boolean },
+    ): Dataset<[K, V]>;
   }
 }
 

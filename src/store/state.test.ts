@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -6,14 +5,12 @@ import {
   readdirSync,
   realpathSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { livenessOf, thisProcess } from "./process.ts";
-import { blockFile, createScratch, resultFile, sweepScratch } from "./scratch.ts";
 import { openState, stateFormat } from "./version.ts";
 
 let state: string;
@@ -26,53 +23,6 @@ afterEach(() => {
   rmSync(state, { recursive: true, force: true });
 });
 
-describe("scratch", () => {
-  it("has a place for every file of the run, and is gone afterwards", async () => {
-    const scratch = await createScratch(state, "j1");
-    writeFileSync(blockFile(scratch.directory, "t0.1"), "");
-    writeFileSync(resultFile(scratch.directory, "t1.1"), "");
-    expect(statSync(scratch.directory).mode & 0o777).toBe(0o700);
-    await scratch.remove();
-    await scratch.remove();
-    expect(readdirSync(join(state, "runs"))).toEqual([]);
-  });
-
-  it("sweeps runs of processes that are gone, when a run begins, and no others", async () => {
-    const runs = {
-      gone: { ...thisProcess(), pid: spawnSync("true").pid, started: "1" },
-      living: thisProcess(),
-      far: { ...thisProcess(), host: "elsewhere.invalid" },
-      half: "{",
-    };
-    for (const [run, owner] of Object.entries(runs)) {
-      mkdirSync(join(state, "runs", run), { recursive: true });
-      writeFileSync(
-        join(state, "runs", run, "owner.json"),
-        typeof owner === "string" ? owner : JSON.stringify(owner),
-      );
-      writeFileSync(join(state, "runs", run, "spill"), "");
-    }
-    mkdirSync(join(state, "runs/unborn"));
-    mkdirSync(join(state, "runs/strange"));
-    writeFileSync(join(state, "runs/strange/file"), "");
-    const scratch = await createScratch(state, "j2");
-    expect(readdirSync(join(state, "runs")).sort()).toEqual(["far", "j2", "living", "strange"]);
-    expect(await sweepScratch(state)).toEqual([]);
-    await scratch.remove();
-  });
-
-  it("says when it cannot be made", async () => {
-    await createScratch(state, "j1");
-    await expect(createScratch(state, "j1")).rejects.toMatchObject({
-      code: "SCRATCH_FAILED",
-      message: expect.stringContaining("j1"),
-    });
-    await expect(createScratch("/proc/shoal", "j1")).rejects.toMatchObject({ code: "SCRATCH_FAILED" });
-    writeFileSync(join(state, "file"), "");
-    await expect(createScratch(join(state, "file"), "j1")).rejects.toMatchObject({ code: "SCRATCH_FAILED" });
-  });
-});
-
 describe("the version of the state", () => {
   const write = (text: string): void => writeFileSync(join(state, "version.json"), text);
 
@@ -83,6 +33,13 @@ describe("the version of the state", () => {
     await openState(state);
     await openState(state);
     expect(readdirSync(state).sort()).toEqual(["new", "version.json"]);
+  });
+
+  it("of the first version loses the files of its runs, which are nobody's any more", async () => {
+    write('{"format":1}');
+    mkdirSync(join(state, "runs/j1/blocks"), { recursive: true });
+    await openState(state);
+    expect(readdirSync(state)).toEqual(["version.json"]);
   });
 
   it("is refused when it is newer, with both versions, and is left as it is", async () => {

@@ -1,0 +1,69 @@
+// `shoal jobs`: the jobs of the state directory as a table.
+
+import { formatDuration } from "../base/units.ts";
+import { loadJobsApi, type JobInfo } from "./api.ts";
+import type { ExitCode } from "./exit-codes.ts";
+import { perform, type CommandShape } from "./jobs-line.ts";
+import type { Paint } from "./paint.ts";
+import { clip, escapeLine } from "./printable.ts";
+import type { Surroundings } from "./run.ts";
+
+const shape: CommandShape = {
+  name: "jobs",
+  usage: "[options]",
+  takesJob: false,
+  options: ["state", "json", "help"],
+  about: "Lists the jobs that ran or run with the state directory, the latest first.",
+};
+
+export async function jobs(args: readonly string[], around: Surroundings): Promise<ExitCode> {
+  return await perform(shape, args, around, async ({ where }) => {
+    const list = await (await loadJobsApi()).jobs(where);
+    return {
+      members: () => ({ jobs: list }),
+      text: (paint) => [`${jobLines(list, paint, Date.now()).join("\n")}\n`],
+    };
+  });
+}
+
+const colours: Readonly<Record<JobInfo["state"], keyof Paint>> = {
+  running: "cyan",
+  succeeded: "green",
+  failed: "red",
+  cancelled: "yellow",
+  "cut-off": "yellow",
+};
+
+export function jobLines(list: readonly JobInfo[], paint: Paint, now: number): string[] {
+  if (list.length === 0) return ["No jobs yet: shoal run <job.ts> runs one."];
+  const rows = list.map((info) => [
+    info.run,
+    clip(escapeLine(info.job), 32),
+    info.state,
+    localTime(info.startedAt),
+    info.state === "cut-off" ? "" : formatDuration((info.endedAt ?? now) - info.startedAt),
+    info.finishedTasks === null ? `${info.tasks} tasks` : `${info.finishedTasks}/${info.tasks} tasks`,
+    info.incarnation > 1
+      ? `continued ${info.incarnation - 1} ${info.incarnation === 2 ? "time" : "times"}`
+      : "",
+  ]);
+  const head = ["run", "job", "state", "began", "took", "", ""];
+  const widths = head.map((cell, i) => Math.max(cell.length, ...rows.map((row) => row[i]!.length)));
+  const line = (cells: readonly string[], colour?: keyof Paint): string =>
+    cells
+      .map((cell, i) => {
+        const padded = i === 4 ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!);
+        return colour !== undefined && i === 2 ? paint[colour](padded) : padded;
+      })
+      .join("  ")
+      .trimEnd();
+  return [paint.dim(line(head)), ...rows.map((row, i) => line(row, colours[list[i]!.state]))];
+}
+
+/** "2026-11-20 10:45:01", in the machine's time zone. */
+function localTime(at: number): string {
+  const date = new Date(at);
+  const two = (n: number): string => String(n).padStart(2, "0");
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}

@@ -1,0 +1,30 @@
+// What the coordinator and a simulated worker say to each other. The cause travels with it (DESIGN.md §4.6).
+
+import type { AttemptId } from "../../base/ids.ts";
+import type { CoordinatorEvent } from "../../core/coordinator/events.ts";
+import type { Assignment } from "../../protocol/assignment.ts";
+
+export interface Caused {
+  /** The log entry that caused it. */
+  readonly cause: number | null;
+}
+
+export type ToWorker = Caused &
+  (
+    | { readonly kind: "assign"; readonly assignment: Assignment }
+    | { readonly kind: "cancel" | "examine" | "discard"; readonly attempt: AttemptId }
+    /** The job is over: end all slots, delete all files. */
+    | { readonly kind: "stop" }
+  );
+
+export type FromWorker = Caused &
+  /** Once, first: the worker is there. */
+  (
+    | { readonly kind: "hello"; readonly slots: number }
+    | { readonly kind: "report"; readonly event: CoordinatorEvent }
+  );
+
+/** One end of a link between the coordinator and a worker. What is said arrives in order, if the other end lives. */
+export interface Link<Out> {
+  say(message: Out): void;
+}

@@ -1,0 +1,72 @@
+// Slots' bodies, by their own contract: they end when told to, whatever they are at.
+
+import { expect, onTestFinished, test } from "vitest";
+import type { AttemptId } from "../../base/ids.ts";
+import type { FromSlot } from "../../protocol/slot.ts";
+import type { SlotBody } from "./slot-body.ts";
+import { SlotProcess } from "./slot-process.ts";
+import { SlotThread } from "./slot-thread.ts";
+
+const module = new URL("../../../test/conformance/scripted-program.mjs", import.meta.url).href;
+
+/** A slot in the midst of an endless loop. */
+async function looping(kind: "thread" | "process"): Promise<SlotBody> {
+  const options = { preload: null, heapBytes: null };
+  const body = kind === "thread" ? new SlotThread(options) : new SlotProcess(options);
+  onTestFinished(async () => {
+    body.end();
+    await body.ended;
+  });
+  await new Promise<void>((resolve) => {
+    body.onMessage = (message: FromSlot) => message.kind === "ready" && resolve();
+  });
+  body.post({ kind: "load", key: "p", module, data: { t0: { end: "busy" } } });
+  const assignment = {
+    stage: 0,
+    index: 0,
+    worker: "w1",
+    slot: 0,
+    inputs: [],
+    isBackup: false,
+    payload: null,
+  };
+  body.post({ kind: "run", key: "p", assignment: { ...assignment, attempt: "t0.1" as AttemptId } });
+  for (let tries = 0; tries < 100; tries++) {
+    if ((await body.probe())?.stack?.includes("scripted-program") === true) return body;
+  }
+  throw new Error("it does not loop");
+}
+
+test.each(["thread", "process"] as const)("a %s ends at any moment of a probe", async (kind) => {
+  for (let turns = 0; turns < 8; turns++) {
+    const body = await looping(kind);
+    const probe = body.probe();
+    for (let turn = 0; turn < turns; turn++) await new Promise((next) => setImmediate(next));
+    body.end();
+    await body.ended;
+    await probe; // settles too
+    expect(await body.probe()).toBeNull();
+  }
+});
+
+test.each(["thread", "process"] as const)("a %s that has ended can be told to end", async (kind) => {
+  const body = await looping(kind);
+  body.end();
+  const { signal, isHeapFull } = await body.ended;
+  expect({ signal, isHeapFull }).toEqual({ signal: kind === "thread" ? null : "SIGKILL", isHeapFull: false });
+  body.end();
+  body.post({ kind: "abort", attempt: "t0.1" as AttemptId, reason: "late" });
+  body.setReferenced(false);
+});
+
+test.each(["thread", "process"] as const)(
+  "a %s is looked into again and again, and loops on",
+  async (kind) => {
+    const body = await looping(kind);
+    for (let i = 0; i < 20; i++) {
+      const found = await Promise.all([body.probe(), body.probe()]);
+      for (const one of found) expect(one?.stack).toContain("scripted-program");
+      expect(found[0]!.heapBytes).toBeGreaterThan(2 ** 20);
+    }
+  },
+);

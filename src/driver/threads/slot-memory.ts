@@ -1,0 +1,51 @@
+// What the JavaScript of this thread holds, told to the agent: while something runs, a few times a second.
+//
+// The heap is limited by the thread's resourceLimits; ArrayBuffers are outside of it, and are watched by the agent.
+
+import { getHeapStatistics } from "node:v8";
+import type { FromSlot } from "../../protocol/slot.ts";
+
+/** `Symbol.for` of this is the place in the global object where a thread tells it when probed (thread-probe.ts). */
+export const memoryPlace = "shoal.memory";
+
+const everyMs = 200;
+
+/** [heap, buffers], in bytes. */
+const measure = (): readonly [number, number] => [
+  getHeapStatistics().used_heap_size,
+  process.memoryUsage().arrayBuffers,
+];
+
+export class MemoryReports {
+  private readonly send: (message: FromSlot) => void;
+  private lastMs = 0;
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(send: (message: FromSlot) => void) {
+    this.send = send;
+    Object.defineProperty(globalThis, Symbol.for(memoryPlace), { value: measure });
+  }
+
+  /** Something runs. The timer tells while it waits; while it computes, `tick` does. */
+  begin(): void {
+    this.tick();
+    this.timer = setInterval(() => this.tick(), everyMs).unref();
+  }
+
+  end(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+    this.timer = null;
+    this.report();
+  }
+
+  /** Cheap unless it is time to report. */
+  tick(): void {
+    if (performance.now() - this.lastMs >= everyMs) this.report();
+  }
+
+  private report(): void {
+    this.lastMs = performance.now();
+    const [heapBytes, bufferBytes] = measure();
+    this.send({ kind: "memory", heapBytes, bufferBytes });
+  }
+}

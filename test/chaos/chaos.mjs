@@ -1,0 +1,261 @@
+// npm run chaos: word count of generated text while the whole program is killed again and again, and run again.
+//
+//   node test/chaos/chaos.mjs [--size 64] [--kills 10] [--runs 1] [--seed 1] [--slots 2] [--isolation thread|process] [--json]
+//
+// Each run: the command is started, killed by SIGKILL after a random time, and started again, `kills` times; then it may
+// end. With --isolation process a random slot's process is killed every 2 seconds, too. What must hold at the end:
+// exit code 0 · the output equals that of a run that nobody killed, byte for byte · no task was finished twice, as the
+// journal tells (test/checkers/finished-once.ts) · no file but the output, the journal and bundles is left · no process
+// is left, after each kill. The seed draws the times; what is running then, the machine decides.
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { build } from "esbuild";
+import { makeText } from "../../bench/text.mjs";
+
+const { values } = parseArgs({
+  options: {
+    size: { type: "string", default: "64" },
+    kills: { type: "string", default: "10" },
+    runs: { type: "string", default: "1" },
+    seed: { type: "string", default: "1" },
+    slots: { type: "string", default: "2" },
+    isolation: { type: "string", default: "thread" },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) {
+  console.log(`usage: npm run chaos -- [options]
+Counts words while the program is killed -9 and run again; checks output, journal, files and processes.
+
+  --size <MiB>         text to count (default 64)
+  --kills <n>          times that the whole program is killed in each run (default 10)
+  --runs <n>           runs, each with a state of its own (default 1)
+  --seed <n>           draws when to kill (default 1)
+  --slots <n>          slots (default 2)
+  --isolation <kind>   thread, or process: then a random slot is killed every 2 s, too (default thread)
+  --json               one line of JSON for each run`);
+  process.exit(0);
+}
+const [size, kills, runs, firstSeed] = [values.size, values.kills, values.runs, values.seed].map(Number);
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const lab = path.join(os.tmpdir(), "shoal-chaos");
+const input = path.join(lab, `text-${size}.txt`);
+makeText(input, size * 2 ** 20);
+const cli = path.join(root, "dist/cli/main.js");
+const mark = `chaos-${process.pid}-${Date.now()}`;
+const isolation = values.isolation === "thread" ? [] : ["--isolation", values.isolation];
+const command = [
+  "run",
+  path.join(root, "bench/word-count.ts"),
+  "--input",
+  input,
+  "--output",
+  "out",
+  "--slots",
+  values.slots,
+  "--quiet",
+  ...isolation,
+  "--split-size",
+  `${Math.max(1, Math.floor((size * 1024) / 64))}k`,
+  "--partitions",
+  "16",
+];
+
+const checker = path.join(lab, `checker-${process.pid}.mjs`);
+await build({
+  entryPoints: [path.join(root, "test/checkers/finished-once.ts")],
+  outfile: checker,
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  packages: "external",
+  logLevel: "error",
+});
+const { checkFinishedOnce } = await import(pathToFileURL(checker).href);
+
+function generator(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** Starts the command in `directory`. */
+function start(directory) {
+  const child = spawn(process.execPath, [cli, ...command], {
+    cwd: directory,
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, SHOAL_CHAOS: mark, NO_COLOR: "1" },
+  });
+  let stderr = "";
+  child.stderr.on("data", (chunk) => (stderr = (stderr + chunk).slice(-10_000)));
+  const ended = new Promise((resolve) => child.on("exit", (code, signal) => resolve({ code, signal })));
+  return { child, ended, said: () => stderr };
+}
+
+/** Processes that we started, in whatever generation, and that still live. Zombies are gone: they hold nothing. */
+function living() {
+  return fs
+    .readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        if (/\) [ZX] /.test(fs.readFileSync(`/proc/${pid}/stat`, "latin1"))) return false;
+        return fs.readFileSync(`/proc/${pid}/environ`, "latin1").includes(`SHOAL_CHAOS=${mark}`);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+/** Waits until nothing that we started lives, at most 10 s. Returns what still does. */
+async function allGone() {
+  const until = performance.now() + 10_000;
+  for (;;) {
+    const left = living();
+    if (left.length === 0 || performance.now() > until) return left;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function digest(directory) {
+  const hash = createHash("sha256");
+  const names = fs.existsSync(directory)
+    ? fs
+        .readdirSync(directory)
+        .filter((name) => name.startsWith("part-"))
+        .sort()
+    : [];
+  for (const name of names) hash.update(`${name}\0`).update(fs.readFileSync(path.join(directory, name)));
+  return `${names.length} files ${hash.digest("hex")}`;
+}
+
+const lasting =
+  /^\.shoal(\/(version\.json|swept|lock(\/\d+\.json)?|bundles(\/.*)?|jobs(\/[^/]+(\/job\.json|\/journal(\/journal-\d+\.log)?)?)?))?$/;
+
+/** Files of attempts, drafts and stagings that should be gone. */
+function leftovers(directory) {
+  return fs
+    .readdirSync(directory, { recursive: true, encoding: "utf8" })
+    .filter((name) => !/^(out(\/.*)?|node_modules(\/.*)?)$/.test(name) && !lasting.test(name));
+}
+
+function newProject(name) {
+  const directory = path.join(lab, `${name}-${process.pid}`);
+  fs.rmSync(directory, { recursive: true, force: true });
+  fs.mkdirSync(path.join(directory, "node_modules"), { recursive: true });
+  fs.symlinkSync(root, path.join(directory, "node_modules/shoal"));
+  return directory;
+}
+
+async function clean() {
+  const directory = newProject("clean");
+  const startedAt = performance.now();
+  const { ended, said } = start(directory);
+  const { code } = await ended;
+  if (code !== 0) throw new Error(`the run that nobody kills ended with ${code}\n${said()}`);
+  const found = { digest: digest(path.join(directory, "out")), ms: performance.now() - startedAt };
+  fs.rmSync(directory, { recursive: true, force: true });
+  return found;
+}
+
+/** Kills a random child of the program every 2 s, until told to stop. */
+function killSlots(child, random, counts) {
+  const timer = setInterval(() => {
+    const slots = living().filter((pid) => pid !== child.pid);
+    if (slots.length === 0) return;
+    try {
+      process.kill(slots[Math.floor(random() * slots.length)], "SIGKILL");
+      counts.slots++;
+    } catch {
+      // it has just ended by itself
+    }
+  }, 2000);
+  return () => clearInterval(timer);
+}
+
+async function chaos(seed, right) {
+  const random = generator(seed);
+  const directory = newProject(`run-${seed}`);
+  const problems = [];
+  const counts = { kills: 0, slots: 0, ends: 0 };
+  const startedAt = performance.now();
+  // So that most kills meet the job at work: a kill every so often, and what is finished by then is kept.
+  const paceMs = Math.max(600, (right.ms / (kills + 1)) * 2);
+  let last = null;
+  while (counts.kills < kills || last?.code !== 0) {
+    const isLast = counts.kills >= kills;
+    const running = start(directory);
+    const stopKilling = values.isolation === "process" ? killSlots(running.child, random, counts) : () => {};
+    const timer = isLast ? null : setTimeout(() => running.child.kill("SIGKILL"), 100 + random() * paceMs);
+    last = await running.ended;
+    clearTimeout(timer);
+    stopKilling();
+    if (last.signal === "SIGKILL") counts.kills++;
+    else if (last.code === 0) counts.ends++;
+    else
+      problems.push(`exit code ${last.code}: ${running.said().trim().split("\n").slice(0, 6).join(" | ")}`);
+    const left = await allGone();
+    if (left.length > 0)
+      problems.push(`processes ${left.join(" ")} live on after ${last.signal ?? last.code}`);
+    for (const pid of left) process.kill(pid, "SIGKILL");
+    if (problems.length > 3) break;
+  }
+  if (digest(path.join(directory, "out")) !== right.digest) {
+    problems.push("the output differs from that of the run that nobody killed");
+  }
+  const stray = leftovers(directory);
+  if (stray.length > 0) problems.push(`${stray.length} files left behind: ${stray.slice(0, 5).join(", ")}`);
+  const jobs = path.join(directory, ".shoal/jobs");
+  const [key] = fs.readdirSync(jobs);
+  const journal = await checkFinishedOnce(path.join(jobs, key, "journal"));
+  problems.push(...journal.violations.slice(0, 5));
+  if (!journal.isClosed) problems.push("the journal is not closed");
+  if (problems.length === 0) fs.rmSync(directory, { recursive: true, force: true });
+  else problems.push(`see ${directory}`);
+  const ms = Math.round(performance.now() - startedAt);
+  return { seed, ...counts, incarnations: journal.incarnations, tasks: journal.finished, ms, problems };
+}
+
+let failed = 0;
+try {
+  const right = await clean();
+  if (!values.json) console.log(`${size} MiB, nobody kills: ${(right.ms / 1000).toFixed(1)} s`);
+  for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
+    const result = await chaos(seed, right);
+    if (result.problems.length > 0) failed++;
+    if (values.json) {
+      console.log(JSON.stringify(result));
+    } else {
+      const slots = result.slots > 0 ? `, ${result.slots} slots killed` : "";
+      console.log(
+        `seed ${seed}: killed ${result.kills} times${slots}, ${result.incarnations} processes for ${result.tasks} tasks, ` +
+          `${(result.ms / 1000).toFixed(1)} s: ${result.problems.length === 0 ? "right" : "WRONG"}`,
+      );
+      for (const problem of result.problems) console.log(`  ${problem}`);
+    }
+  }
+  if (!values.json) console.log(`${runs - failed} of ${runs} right`);
+} finally {
+  fs.rmSync(checker, { force: true });
+}
+if (failed > 0) {
+  process.exitCode = 1;
+  if (!values.json) {
+    console.log(
+      `npm run chaos -- --size ${values.size} --kills ${values.kills} --runs ${values.runs} --seed ${values.seed} ` +
+        `--slots ${values.slots} --isolation ${values.isolation}`,
+    );
+  }
+}
