@@ -27,14 +27,16 @@ export const escapeText = (text: string): string =>
     .replaceAll("\r\n", "\n")
     .replace(controls, (char) => (char === "\n" || char === "\t" ? char : show(char)));
 
+// oxlint-disable-next-line no-control-regex -- as above
+const colour = /(\u001b\[[0-9;:]{0,40}m)/;
+
 /**
  * What user code prints: its colours (SGR sequences) stay too; what moves the cursor or talks to the terminal
  * does not.
  */
-// oxlint-disable-next-line no-control-regex -- as above
 export const escapeOutput = (text: string): string =>
   text
-    .split(/(\u001b\[[0-9;:]{0,40}m)/)
+    .split(colour)
     .map((part, i) => (i % 2 === 1 ? part : escapeText(part)))
     .join("");
 

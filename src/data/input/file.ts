@@ -85,9 +85,10 @@ export class InputFile {
 }
 
 /** A name as it can stand in a message or on a line of a log. */
+export const showName = (name: string): string => (unprintable.test(name) ? JSON.stringify(name) : name);
+
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-export const showName = (name: string): string =>
-  /[\u0000-\u001f\u007f"]/.test(name) ? JSON.stringify(name) : name;
+const unprintable = /[\u0000-\u001f\u007f"]/;
 
 const changed = (name: string, when: string, what: string): ShoalError =>
   new ShoalError("INPUT_CHANGED", `${showName(name)} changed: ${when} it ${what}`, {
