@@ -149,9 +149,19 @@ describe("RunObserver: where the time went", () => {
   it("counts what earlier processes did, but not the time that they took", () => {
     const log = new Log(infoOf(1, [3, 1]));
     const figures = figuresOf({ runMs: 5000, recordsIn: 10, bytesIn: 100, counters: { seen: 10 } });
-    const outputs = [0, 1].map((task) => ({ task, attempt: attemptId(task, 1), worker: workerId(0), figures }));
+    const outputs = [0, 1].map((task) => ({
+      task,
+      attempt: attemptId(task, 1),
+      worker: workerId(0),
+      figures,
+    }));
     log.event(10, { kind: "OutputsAdopted", outputs });
-    expect(log.observer.progress(20)).toMatchObject({ tasks: { finished: 2, total: 4 }, recordsIn: 20, bytesIn: 200, bytesPerSecond: 0 });
+    expect(log.observer.progress(20)).toMatchObject({
+      tasks: { finished: 2, total: 4 },
+      recordsIn: 20,
+      bytesIn: 200,
+      bytesPerSecond: 0,
+    });
     log.run(50, 2);
     log.finish(150, 2, { runMs: 100, recordsIn: 10, bytesIn: 100, counters: { seen: 10 } });
     log.run(150, 3);
@@ -159,8 +169,17 @@ describe("RunObserver: where the time went", () => {
     log.end(250);
     const report = log.observer.report(250);
     expect(report).toMatchObject({ busyMs: 200, input: { records: 30, bytes: 300 }, counters: { seen: 30 } });
-    expect(report.stages.map(({ finishedTasks, keptTasks, medianTaskMs, longestTaskMs }) =>
-      [finishedTasks, keptTasks, medianTaskMs, longestTaskMs])).toEqual([[3, 2, 100, 100], [1, 0, 100, 100]]);
+    expect(
+      report.stages.map(({ finishedTasks, keptTasks, medianTaskMs, longestTaskMs }) => [
+        finishedTasks,
+        keptTasks,
+        medianTaskMs,
+        longestTaskMs,
+      ]),
+    ).toEqual([
+      [3, 2, 100, 100],
+      [1, 0, 100, 100],
+    ]);
     expectToAddUp(report);
   });
 
@@ -171,7 +190,10 @@ describe("RunObserver: where the time went", () => {
     log.event(0, { kind: "OutputsAdopted", outputs: [{ task: 0, attempt, worker: workerId(0), figures }] });
     log.run(0, 1);
     log.fail(20, 1);
-    log.effect(20, { kind: "NoteDecision", note: { kind: "output-remade", task: 0, lost: attempt, why: "damaged" } });
+    log.effect(20, {
+      kind: "NoteDecision",
+      note: { kind: "output-remade", task: 0, lost: attempt, why: "damaged" },
+    });
     log.run(20, 0, 2);
     log.finish(60, 0, { runMs: 40, recordsIn: 10 }, 2);
     log.run(60, 1, 2);

@@ -155,7 +155,7 @@ function drawLinks(random: Rng, world: Swarm["world"]): LinkOptions {
 
 function drawSpec(random: Rng, isCalm: boolean): JobSpec {
   const count = chance(random, 0.15) ? 1 : chance(random, 0.6) ? 2 : 3 + below(random, 2);
-  const tasksMax = chance(random, 0.1) ? 80 : 20;
+  const tasksMax = chance(random, 0.15) ? 100 : 30;
   const stages: StageSpec[] = [];
   for (let stage = 0; stage < count; stage++) {
     const reads = stages.flatMap((_, read) =>
@@ -219,7 +219,7 @@ function drawWork(random: Rng, spec: JobSpec, isCalm: boolean): Work {
 function drawFaults(random: Rng, world: Swarm["world"]): Faults {
   const exists = (): boolean => chance(random, 0.3);
   const recurring = (forMsMax: number): Recurring => ({
-    everyMs: between(random, 500, 15_000),
+    everyMs: between(random, 300, 10_000),
     forMs: 1 + below(random, forMsMax),
   });
   const isNet = world === "sessions";

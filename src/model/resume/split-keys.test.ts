@@ -18,8 +18,10 @@ const write = (name: string, text: string): void => writeFileSync(path.join(dire
 const splits = async (splitBytes = 6): Promise<PreparedJob["splits"]> =>
   (await planFiles({ input: ["*"] }, { splitBytes, directory }, true)).splits;
 const keys = async (splitBytes?: number): Promise<string[]> => (await splits(splitBytes)).map(splitKey);
-const hashes = async (splitBytes?: number): Promise<(string | null)[]> => await Promise.all((await splits(splitBytes)).map(splitHash));
-const touch = (name: string): void => utimesSync(path.join(directory, name), new Date(), new Date(Date.now() + 5000));
+const hashes = async (splitBytes?: number): Promise<(string | null)[]> =>
+  await Promise.all((await splits(splitBytes)).map(splitHash));
+const touch = (name: string): void =>
+  utimesSync(path.join(directory, name), new Date(), new Date(Date.now() + 5000));
 
 test("the key is the same for the same files, wherever their directory is, and another for each split", async () => {
   const before = await keys();
@@ -27,7 +29,9 @@ test("the key is the same for the same files, wherever their directory is, and a
   expect(await keys()).toEqual(before);
   const moved = `${directory}-moved`;
   renameSync(directory, moved);
-  const there = (await planFiles({ input: ["*"] }, { splitBytes: 6, directory: moved }, true)).splits.map(splitKey);
+  const there = (await planFiles({ input: ["*"] }, { splitBytes: 6, directory: moved }, true)).splits.map(
+    splitKey,
+  );
   renameSync(moved, directory);
   expect(there).toEqual(before);
 });
@@ -73,7 +77,13 @@ test("hashes are made while they are wanted, and not of what is known or cannot 
 
 test("a command's key: the same for the same job and output, whatever the parameters; of values, with them", () => {
   const key = (more: Partial<Parameters<typeof jobKey>[0]> = {}, name = "wc"): string =>
-    jobKey({ description: { name, file: path.join(directory, "jobs/wc.ts"), parameters: [] }, parameters: { limit: 1 }, output: path.join(directory, "out"), directory, ...more });
+    jobKey({
+      description: { name, file: path.join(directory, "jobs/wc.ts"), parameters: [] },
+      parameters: { limit: 1 },
+      output: path.join(directory, "out"),
+      directory,
+      ...more,
+    });
   expect(key()).toMatch(/^wc-[0-9a-f]{10}$/);
   expect(key({ parameters: { limit: 2 } })).toBe(key());
   expect(key({ output: path.join(directory, "other") })).not.toBe(key());
