@@ -31,10 +31,9 @@ async function looping(kind: "thread" | "process"): Promise<SlotBody> {
     payload: null,
   };
   body.post({ kind: "run", key: "p", assignment: { ...assignment, attempt: "t0.1" as AttemptId } });
-  for (let tries = 0; tries < 100; tries++) {
-    if ((await body.probe())?.stack?.includes("scripted-program") === true) return body;
-  }
-  throw new Error("it does not loop");
+  // the test's time limit bounds this: how many probes fit into a thread's start depends on the machine
+  while ((await body.probe())?.stack?.includes("scripted-program") !== true);
+  return body;
 }
 
 test.each(["thread", "process"] as const)("a %s ends at any moment of a probe", async (kind) => {
