@@ -9,6 +9,9 @@ import { SlotThread } from "./slot-thread.ts";
 
 const module = new URL("../../../test/conformance/scripted-program.mjs", import.meta.url).href;
 
+/** The loop itself, not the loading of its module. */
+const loopFrame = /\brun\b.*scripted-program/;
+
 /** A slot in the midst of an endless loop. */
 async function looping(kind: "thread" | "process"): Promise<SlotBody> {
   const options = { preload: null, heapBytes: null };
@@ -32,7 +35,7 @@ async function looping(kind: "thread" | "process"): Promise<SlotBody> {
   };
   body.post({ kind: "run", key: "p", assignment: { ...assignment, attempt: "t0.1" as AttemptId } });
   // the test's time limit bounds this: how many probes fit into a thread's start depends on the machine
-  while ((await body.probe())?.stack?.includes("scripted-program") !== true);
+  while (!loopFrame.test((await body.probe())?.stack ?? ""));
   return body;
 }
 
@@ -62,10 +65,15 @@ test.each(["thread", "process"] as const)(
   "a %s is looked into again and again, and loops on",
   async (kind) => {
     const body = await looping(kind);
+    // an answer about memory that does not come in time is null: how often depends on the machine, never all are
+    let known = 0;
     for (let i = 0; i < 20; i++) {
       const found = await Promise.all([body.probe(), body.probe()]);
       for (const one of found) expect(one?.stack).toContain("scripted-program");
+      if (found[0]!.heapBytes === null) continue;
+      known++;
       expect(found[0]!.heapBytes).toBeGreaterThan(2 ** 20);
     }
+    expect(known).toBeGreaterThan(0);
   },
 );
