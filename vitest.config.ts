@@ -7,7 +7,5 @@ export default defineConfig({
     hookTimeout: 60_000,
     pool: "forks",
     maxWorkers: 2,
-    // live questions to busy slots may be answered late on a loaded machine; a test that fails three times fails
-    retry: 2,
   },
 });

@@ -73,7 +73,7 @@ async function surviving(body: string, isolation: string, ...args: string[]): Pr
   return stderr;
 }
 
-const fillHeap = "for (const all: unknown[] = [];;) all.push(new Array(1000).fill(line));";
+const fillHeap = "for (const all: unknown[] = [];;) all.push(new Array(100_000).fill(line));";
 const eatBuffers = "for (let i = 0; i < 64; i++) held.push(new Uint8Array(2 ** 26).fill(1)); for (;;);";
 const loop = "const spin = (n: number): never => { for (;;) n++; }; spin(1);";
 

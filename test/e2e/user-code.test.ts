@@ -149,7 +149,7 @@ describe("a user function that", () => {
     "fills its heap: the thread ends, the program says why",
     async () => {
       const { code, stderr } = await runMap(
-        `(line) => { const all = []; for (;;) all.push(new Array(1000).fill(line)); }`,
+        `(line) => { const all = []; for (;;) all.push(new Array(100_000).fill(line)); }`,
         { args: ["--memory", "64m"] },
       );
       expect(code).toBe(1);

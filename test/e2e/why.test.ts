@@ -140,7 +140,7 @@ describe("why, of a job that failed", () => {
   test("memory exhausted", async () => {
     using project = projectWith(
       mapJob(
-        `(line) => { const all = []; if (line.startsWith("line 3")) for (;;) all.push(new Array(1000).fill(line)); return line; }`,
+        `(line) => { const all = []; if (line.startsWith("line 3")) for (;;) all.push(new Array(100_000).fill(line)); return line; }`,
       ),
     );
     const { code } = await project.shoal(

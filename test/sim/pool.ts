@@ -7,7 +7,7 @@ import type { Answer, Order } from "./batch.ts";
 export const childArgument = "--as-child";
 
 /** An order that is not answered by then hangs. */
-const orderMs = 300_000;
+const orderMs = 1_200_000;
 
 export interface Orders {
   /** The next order, or null when there are no more. */

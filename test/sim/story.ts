@@ -48,7 +48,8 @@ function about(log: readonly LogEntry[], task: TaskNumber): LogEntry[] {
       body.kind === "OutputsAdopted" ||
       body.kind === "CommitOutput" ||
       body.kind === "FinishJob";
-    if (!isAbout && !isOfItsWorker && !isOfAll) continue;
+    if (isOfItsWorker || isOfAll) chosen.add(entry.id);
+    if (!isAbout) continue;
     for (let id: number | null = entry.id; id !== null && !chosen.has(id); id = log[id - 1]!.cause)
       chosen.add(id);
   }

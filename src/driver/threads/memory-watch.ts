@@ -21,7 +21,7 @@ const lookEveryMs = 2000;
 /** Growth of the process since the last look that makes another one worth it. */
 const growthBytes = 48 * 2 ** 20;
 /** A last look at a slot that is to be ended; not longer, since it goes on eating. */
-const lastLookMs = 300;
+const lastLookMs = 700;
 /** After a slot was ended for all: its memory is given back by and by. */
 const settleMs = 1500;
 

@@ -25,6 +25,11 @@ test("nobody measured holds it: of those that cannot be measured, the one that r
   });
 });
 
+test("all but one are measured and hold little: that one holds it, which is no guess", () => {
+  const culprit = one(10, { isFresh: false, startedAt: 3 });
+  expect(suspect([one(50), culprit], 1000)).toEqual({ one: culprit, isGuess: false });
+});
+
 test("all are measured and hold little (native code may hold it): the largest that runs something, as a guess", () => {
   const culprit = one(60);
   expect(suspect([one(50), culprit, one(100, { startedAt: null })], 100_000)).toEqual({

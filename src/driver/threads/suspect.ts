@@ -12,6 +12,8 @@ export interface Candidate {
 /**
  * Threads: the one that was measured to hold a good part of it. If there is none, the one that could not be measured
  * and runs longest: it has been at something all the time. Else the largest. Null: no slot is to blame.
+ *
+ * `isGuess` is false where only one can hold it: it was measured, or all the others were.
  */
 export function suspect<T extends Candidate>(
   candidates: readonly T[],
@@ -29,7 +31,7 @@ export function suspect<T extends Candidate>(
     (first, one) => (first === null || one.startedAt! < first.startedAt! ? one : first),
     null,
   );
-  if (longest !== null) return { one: longest, isGuess: true };
+  if (longest !== null) return { one: longest, isGuess: unseen.length > 1 };
   const running = fresh.filter(({ startedAt }) => startedAt !== null);
   const most = running.reduce<T | null>(
     (more, one) => (more === null || one.heldBytes > more.heldBytes ? one : more),

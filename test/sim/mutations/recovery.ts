@@ -132,6 +132,13 @@ export const recovery: readonly Mutation[] = [
     replace: '  if (next > bytes.length) return { kind: "torn", offset };',
   },
   {
+    name: "hole-at-journal-start-refused",
+    bug: "a journal whose first sector was never written is taken for damaged",
+    file: "src/store/journal/frames.ts",
+    find: "durableAfterHole(bytes) === 0",
+    replace: "durableAfterHole(bytes) < 0",
+  },
+  {
     name: "hole-in-journal-read",
     bug: "records after a hole in the journal count, though those in the hole are gone",
     file: "src/store/journal/frames.ts",
