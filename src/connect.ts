@@ -5,6 +5,10 @@ import { availableParallelism, totalmem } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { heapLimit, memoryLimits } from "./driver/threads/memory-limits.ts";
+import { bundle } from "./bundle/bundle.ts";
+import { moduleEntry } from "./bundle/module-entry.ts";
+import { CallPool } from "./driver/threads/calls/call-pool.ts";
+import { nestedPlane, type NestedPlane } from "./driver/threads/calls/nested-plane.ts";
 import { ThreadsDriver } from "./driver/threads/threads-driver.ts";
 import { ShoalError } from "./errors.ts";
 import { inertShoal, Shoal } from "./model/shoal.ts";
@@ -23,6 +27,11 @@ export interface ConnectOptions {
    * leaks or blocks: whatever it does, only its slot is lost.
    */
   readonly isolation?: "thread" | "process";
+  /**
+   * Where functions (use, map) run. "slots" is the default. "inline" is the calling thread, for debuggers: the same
+   * semantics (arguments are cloned all the same), one thing at a time, and nothing can end code that does not end.
+   */
+  readonly mode?: "slots" | "inline";
   /** Where bundles and scratch files are kept. Default: `.shoal` in `directory`. */
   readonly stateDir?: string;
   /** Relative paths are relative to this directory. Default: the current one. */
@@ -44,6 +53,8 @@ export const memoryBytesMin = 2 ** 20;
  */
 export async function connect(options: ConnectOptions = {}): Promise<Shoal> {
   if (currentRegistry() !== undefined) return inertShoal();
+  const plane = nestedPlane();
+  if (plane !== null) return nestedShoal(plane.use());
   const slots = whole("slots", options.slots ?? availableParallelism(), 1, slotsMax);
   const memoryBytes = whole(
     "memoryBytes",
@@ -58,48 +69,84 @@ export async function connect(options: ConnectOptions = {}): Promise<Shoal> {
       `isolation must be "thread" or "process", received ${quoted(isolation)}`,
     );
   }
+  const mode = options.mode ?? "slots";
+  if (mode !== "slots" && mode !== "inline") {
+    throw new ShoalError("BAD_OPTION", `mode must be "slots" or "inline", received ${quoted(mode)}`);
+  }
   const directory = path.resolve(options.directory ?? ".");
+  const stateDir = path.resolve(directory, options.stateDir ?? ".shoal");
   const plan = { slots, memoryBytes, usableBytes: usableBytes() };
   const executor = moduleUrl("shoal/executor");
-  const driver = new ThreadsDriver({
+  const common = {
     slots,
     isolation,
-    preload: executor,
     heapBytes: heapLimit(plan),
     memoryLimits: memoryLimits(plan),
-    abortGraceMs: 1000,
-    onPrint: options.onOutput ?? ((text) => process.stderr.write(text)),
-  });
+    onPrint: options.onOutput ?? ((text: string) => process.stderr.write(text)),
+  };
+  const driver = new ThreadsDriver({ ...common, preload: executor, abortGraceMs: 1000 });
   return new Shoal({
     driver,
+    calls: () =>
+      new CallPool({
+        ...common,
+        preload: null,
+        ...(mode === "inline" ? { isolation: "inline", memoryLimits: null } : {}),
+      }),
+    bundle: async (module) => await bundle(moduleEntry(module, directory), { stateDir, runtimeExports }),
     slots,
     memoryBytes,
     directory,
     executor,
-    stateDir: path.resolve(directory, options.stateDir ?? ".shoal"),
+    stateDir,
     runtime: { url: moduleUrl("shoal"), exports: runtimeExports },
+  });
+}
+
+/** What user code in a slot gets: its calls are calls of the program; jobs are not for it to run. */
+function nestedShoal(plane: NestedPlane): Shoal {
+  const refused = (): Promise<never> =>
+    Promise.reject(new ShoalError("PLAN_INVALID", "a function that runs in a slot cannot run jobs"));
+  return new Shoal({
+    driver: { name: "threads", call: refused, run: refused, close: () => Promise.resolve() },
+    slots: 1,
+    memoryBytes: memoryBytesMin,
+    directory: path.resolve("."),
+    executor: "",
+    stateDir: path.resolve(".shoal"),
+    runtime: { url: "", exports: runtimeExports },
+    calls: () => plane,
+    bundle: async (module) => ({ file: "", entry: module, hash: "" }),
   });
 }
 
 /** The names that a bundle's `import … from "shoal"` can have: those of index.ts, which a test compares. */
 export const runtimeExports = [
   "Dataset",
+  "EachInputs",
   "Shoal",
   "ShoalError",
+  "any",
+  "callContext",
   "connect",
+  "each",
   "errorCodes",
   "events",
   "explainReport",
+  "hedge",
   "isShoalError",
   "job",
   "jobs",
   "mapReduce",
+  "move",
+  "race",
   "read",
   "renderReport",
   "renderWhatIf",
   "renderWhy",
   "reportJson",
   "reportOf",
+  "shared",
   "storyText",
   "taskContext",
   "whatIf",

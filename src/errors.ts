@@ -68,6 +68,13 @@ export const errorCodes = {
     false,
     "A promise that the function returned can never settle: nothing is left that could settle it.",
   ),
+  NO_SUCH_FUNCTION: entry(true, false, "Export the function from the module, or correct its name."),
+  QUEUE_FULL: entry(
+    true,
+    true,
+    "Wait for calls to end before making more, or use map(), which waits by itself.",
+  ),
+  DEADLINE_EXCEEDED: entry(false, true, "Allow more time, or use more slots."),
   TASK_TIMEOUT: entry(true, true, "Raise the time limit, or make the task smaller."),
   SLOT_LOST: entry(true, true, "The code in the slot ended it; the message says how."),
   WORKER_FULL: entry(
@@ -109,6 +116,7 @@ export const errorCodes = {
   RUN_UNKNOWN: entry(true, false, "List the jobs that are known: shoal jobs."),
   RUN_UNFINISHED: entry(true, false, "Ask `shoal why` what became of it; the same command continues it."),
   CANCELLED: entry(true, false, "Run it again."),
+  DRAINING: entry(true, true, "Make the call on a connection that is not being drained."),
   CLOSED: entry(true, false, "Connect again."),
   INTERNAL: entry(false, false, "This is a bug in shoal; please report it with the text above."),
 } as const satisfies Record<string, CodeEntry>;

@@ -2,7 +2,14 @@
 // it only the ground that everything stands on (errors.ts, base/).
 
 export type {
+  EachOptions,
+  EachOutput,
+  EachProgress,
+  EachResult,
+  EachRun,
+  EachSummary,
   Explanation,
+  InputSource,
   JobInfo,
   StoryLine,
   JobDescription,
@@ -38,6 +45,11 @@ export type JobsApi = Pick<
   | "explainReport"
   | "reportJson"
 >;
+
+/** What `shoal each` uses. */
+export type EachApi = Pick<typeof Public, "each" | "EachInputs">;
+
+export const loadEachApi = async (): Promise<EachApi> => await import("../index.ts");
 
 export const loadJobsApi = async (): Promise<JobsApi> => await import("../index.ts");
 

@@ -12,7 +12,8 @@ import type { Surroundings } from "./run.ts";
 
 interface CommandEntry {
   readonly about: string;
-  readonly perform: (args: readonly string[], around: Surroundings) => Promise<ExitCode>;
+  /** Gives the exit code: of exit-codes.ts, but for `each`, whose codes are GNU parallel's. */
+  readonly perform: (args: readonly string[], around: Surroundings) => Promise<ExitCode | number>;
 }
 
 /** To add a command: a file that exports what performs it, and an entry here. */
@@ -20,6 +21,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
   run: {
     about: "run a job: shoal run job.ts [its parameters] [options]",
     perform: async (args, around) => (await import("./run.ts")).run(args, around),
+  },
+  each: {
+    about: "run a shell command for each argument: shoal each 'gzip -9 {}' ::: *.log",
+    perform: async (args, around) => (await import("./each.ts")).each(args, around),
   },
   jobs: {
     about: "list the jobs that ran or run here",
@@ -56,7 +61,7 @@ Options:
 `;
 
 /** Runs the command that `argv` names (without node and script). Never rejects. */
-export async function shoal(argv: readonly string[], around: Surroundings): Promise<ExitCode> {
+export async function shoal(argv: readonly string[], around: Surroundings): Promise<ExitCode | number> {
   const [name, ...args] = argv;
   if (name === undefined) {
     around.stderr.write(help);

@@ -30,6 +30,8 @@ export interface Driver {
   readonly name: "threads" | "sim" | "nats";
   /** Asks the program something that is no attempt, in some slot. Rejects with what the program threw. */
   call(program: ProgramRef, method: string, argument: unknown): Promise<unknown>;
+  /** Starts the slots now, if that has not been done: something is going to run. */
+  warm?(): void;
   /** Lets the slots load the program now, rather than when it is first used. */
   preload?(program: ProgramRef): void;
   /** Runs one job to its end. Never rejects for anything that happens to the job: that is an outcome. */

@@ -15,6 +15,13 @@ import { currentRegistry } from "../plan/registry.ts";
 import type { JobDescription, PreparedJob } from "../protocol/run.ts";
 import type { Progress } from "../report/observer.ts";
 import type { Report } from "../report/report.ts";
+import type { CallFigures, CallPlane, DrainResult } from "../driver/call-plane.ts";
+import { Functions } from "./calls/functions.ts";
+import { checkCallOptions, type CallOptions } from "./calls/options.ts";
+import type { Inputs } from "./calls/item-source.ts";
+import type { MapOptions, MapOutcome, MapResults } from "./calls/map.ts";
+import type { Remote, RemoteFunction } from "./calls/remote.ts";
+import type { ModuleBundle } from "./calls/remote-module.ts";
 import { runJob } from "./job-run.ts";
 
 /** A job: the value itself, or the file that exports it. */
@@ -53,6 +60,9 @@ export interface JobResult<R> {
 
 export interface ShoalSettings {
   readonly driver: Driver;
+  /** Makes the call plane, when a function is first used; and the bundle of a module, by its name as it was given. */
+  readonly calls: () => CallPlane;
+  readonly bundle: (module: string) => Promise<ModuleBundle>;
   readonly slots: number;
   /** Bytes of records that all slots together may hold in memory. */
   readonly memoryBytes: number;
@@ -65,15 +75,78 @@ export interface ShoalSettings {
   readonly runtime: { readonly url: string; readonly exports: readonly string[] };
 }
 
+/** A remote function of one argument. */
+// oxlint-disable-next-line no-explicit-any -- whatever follows the item is not given
+export type MappedFunction<I, O> = RemoteFunction<(item: I, ...none: any[]) => O>;
+
 /** A connection. Get one by `connect()`; end it by `close()` or `await using`. */
 export class Shoal {
   private readonly settings: ShoalSettings;
   /** By program: a bundle that has not changed describes the same job. */
   private readonly descriptions = new Map<string, JobDescription>();
+  private readonly functions: Functions;
   private isClosed = false;
 
   constructor(settings: ShoalSettings) {
     this.settings = settings;
+    this.functions = new Functions(settings);
+  }
+
+  /**
+   * Every function that a module exports, as its remote self: called here, it runs on some core. Arguments and results
+   * are as in the module, results promised; generators and async iterables stream, no faster than they are read.
+   *
+   * The module is named as `new URL("./images.ts", import.meta.url)`, and bundled with what it imports: TypeScript and
+   * JavaScript alike. In a program that was compiled or bundled itself, its compiled sibling is found (`./images.js`).
+   *
+   * Errors, which reject the calls: JOB_NOT_FOUND, BUNDLE_FAILED, NO_SUCH_FUNCTION; VALUE_INVALID for arguments that
+   * cannot travel, with the path to the culprit; QUEUE_FULL, DEADLINE_EXCEEDED, CANCELLED, SLOT_LOST; and whatever the
+   * function throws.
+   *
+   * @example
+   * const { resize } = shoal.use<typeof import("./images.ts")>(new URL("./images.ts", import.meta.url));
+   * const small = await resize(photo, 200);
+   */
+  use<M>(module: URL | string): Remote<M> {
+    return this.functions.use(module).exports as Remote<M>;
+  }
+
+  /**
+   * A remote function over many inputs: iterables, async iterables, web streams, endless ones too. Inputs are taken as
+   * results are read, and go to the slots in batches of about 50 ms. Read the results by `for await`, `toArray()` or
+   * `forEach()`.
+   *
+   * Errors, which end the map: those of `use()`; BAD_OPTION; with `resume`, STATE_LOCKED and JOURNAL_DAMAGED.
+   *
+   * @example
+   * for await (const thumb of shoal.map(resize, photos, { ordered: false })) await save(thumb);
+   */
+  map<I, O>(
+    fn: MappedFunction<I, O>,
+    inputs: Inputs<I>,
+    options: MapOptions & { readonly onError: "collect" },
+  ): MapResults<MapOutcome<Awaited<O>>>;
+  map<I, O>(fn: MappedFunction<I, O>, inputs: Inputs<I>, options?: MapOptions): MapResults<Awaited<O>>;
+  map(
+    fn: MappedFunction<never, unknown>,
+    inputs: Inputs<never>,
+    options: MapOptions = {},
+  ): MapResults<unknown> {
+    return this.functions.map(fn, inputs, options);
+  }
+
+  /** How many calls ended how, wait and run; null before a function is used. */
+  callFigures(): CallFigures | null {
+    return this.functions.figures();
+  }
+
+  /**
+   * Takes no new calls, and waits until all have ended; after `deadlineMs` those that have not are cancelled. Says how
+   * many ended and how many were cancelled. `close()` afterwards ends the slots.
+   */
+  async drain({ deadlineMs }: Pick<CallOptions, "deadlineMs"> = {}): Promise<DrainResult> {
+    checkCallOptions(deadlineMs === undefined ? {} : { deadlineMs });
+    return await this.functions.drain(deadlineMs ?? null);
   }
 
   /** What a job's file defines: name and parameters. Errors: JOB_NOT_FOUND, BUNDLE_FAILED, NOT_A_JOB, USER_ERROR. */
@@ -142,7 +215,7 @@ export class Shoal {
   async close(): Promise<void> {
     if (this.isClosed) return;
     this.isClosed = true;
-    await this.settings.driver.close();
+    await Promise.all([this.settings.driver.close(), this.functions.close()]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -154,6 +227,7 @@ export class Shoal {
   ): Promise<{ program: ProgramRef; bundle: string; description: JobDescription }> {
     if (this.isClosed) throw new ShoalError("CLOSED", "the connection was closed");
     const { stateDir, directory, driver, executor, runtime } = this.settings;
+    driver.warm?.();
     const entry = await entryOf(job, directory);
     const bundled = await bundle(entry, { stateDir, runtimeExports: runtime.exports });
     const program: ProgramRef = {

@@ -4,6 +4,7 @@ import type { AttemptId } from "../base/ids.ts";
 import type { AttemptFigures, Failure } from "../core/types.ts";
 import type { ErrorData } from "../errors.ts";
 import type { Assignment } from "./assignment.ts";
+import type { FromCallSlot, ToCallSlot } from "./calls.ts";
 
 export type ToSlot =
   /** Make the program known under `key`. Comes before the first message that uses the key. */
@@ -16,9 +17,11 @@ export type ToSlot =
       readonly call: number;
       readonly method: string;
       readonly argument: unknown;
-    };
+    }
+  | ToCallSlot;
 
 export type FromSlot =
+  | FromCallSlot
   | { readonly kind: "ready" }
   | {
       readonly kind: "progress";
@@ -61,6 +64,8 @@ export type ToSlotProcess =
       readonly agent: number;
       readonly preload: string | null;
       readonly heapBytes: number | null;
+      /** It takes calls, not attempts; which slot it is. */
+      readonly calls?: { readonly slot: number; readonly shared: null };
     }
   | { readonly kind: "probe"; readonly probe: number };
 

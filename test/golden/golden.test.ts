@@ -4,6 +4,7 @@
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { CallsScene } from "./calls-scene.ts";
 import { parseCommand, replay } from "./dialogue.ts";
 import { Scene } from "./scene.ts";
 
@@ -16,10 +17,11 @@ const files = readdirSync(here)
 test.each(files)("%s", (name) => {
   const file = new URL(name, here);
   const written = readFileSync(file, "utf8");
-  let scene = new Scene();
+  const newScene = (): Scene | CallsScene => (name.startsWith("calls-") ? new CallsScene() : new Scene());
+  let scene = newScene();
   const played = replay(written, (command) => {
     if (command.name !== "begin") return scene.run(command);
-    scene = new Scene();
+    scene = newScene();
     return ["(a new scene)"];
   });
   if (isRewriting) writeFileSync(file, played);

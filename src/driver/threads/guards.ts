@@ -1,7 +1,7 @@
 // What user code in a slot may not do to the rest of the process: flood it with output, or end it.
 
 import { firstUserFrame } from "../../bundle/frames.ts";
-import { ShoalError } from "../../errors.ts";
+import { ShoalError, toErrorData } from "../../errors.ts";
 
 /** Characters of user output that one attempt may pass on; what is more is counted, and said. */
 const outputMax = 256 * 1024;
@@ -60,4 +60,16 @@ export function guardExit(fail: (error: ShoalError) => void): void {
     fail(error);
     throw error;
   };
+}
+
+/** Errors that no function that was called will throw: `failed` gets them, as an error that says so, and as they were. */
+export function guardErrors(failed: (error: ShoalError, cause: unknown) => void): void {
+  const wrapped =
+    (what: string) =>
+    (cause: unknown): void => {
+      const { name, message } = toErrorData(cause);
+      failed(new ShoalError("USER_ERROR", `${what}: ${name}: ${message}`, { cause }), cause);
+    };
+  process.on("unhandledRejection", wrapped("a promise was rejected and nothing handled it"));
+  process.on("uncaughtException", wrapped("an error was thrown outside of the function that was called"));
 }

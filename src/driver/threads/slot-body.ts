@@ -1,6 +1,7 @@
 // What carries a slot, as the agent sees it: a thread of this process (slot-thread.ts), or a child process that keeps
 // such a thread (slot-process.ts). Messages in both directions, its end with what is known of it, and a look inside.
 
+import type { MessagePort } from "node:worker_threads";
 import type { ErrorData } from "../../errors.ts";
 import type { FromSlot, SlotProbe, ToSlot } from "../../protocol/slot.ts";
 
@@ -11,6 +12,20 @@ export interface SlotBodyOptions {
   readonly preload: string | null;
   /** Limit of the slot's JavaScript heap, or null for Node's default. */
   readonly heapBytes: number | null;
+  /** A slot that takes calls, not attempts. */
+  readonly calls?: CallSlotData;
+}
+
+/** What a slot of the call plane is started with. */
+export interface CallSlotData {
+  readonly slot: number;
+  /** Null: everything travels as messages. */
+  readonly shared: {
+    readonly calls: SharedArrayBuffer;
+    readonly doorbell: Int32Array;
+    /** For what is too large for shared memory. */
+    readonly payloads: MessagePort;
+  } | null;
 }
 
 export interface SlotBody {

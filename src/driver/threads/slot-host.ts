@@ -8,6 +8,7 @@ import type { StageIndex } from "../../core/types.ts";
 import { fromErrorData, type ErrorData } from "../../errors.ts";
 import type { ProgramRef } from "../../executor/program.ts";
 import type { Assignment } from "../../protocol/assignment.ts";
+import type { ToCallSlot } from "../../protocol/calls.ts";
 import type { FromSlot } from "../../protocol/slot.ts";
 import { userFrames } from "../../bundle/frames.ts";
 import { isExternal, slotError, type EndReason, type SlotFacts, type SlotWork } from "./certificate.ts";
@@ -48,6 +49,7 @@ export class SlotHost {
   listener: SlotListener = () => {};
   private readonly body: SlotBody;
   private readonly heapLimitBytes: number | null;
+  private readonly workOf: () => SlotWork | null;
   private readonly loaded = new Set<string>();
   private readonly calls = new Map<
     number,
@@ -63,8 +65,15 @@ export class SlotHost {
   private memory: SlotMemory = { at: 0, heapBytes: 0, bufferBytes: 0 };
   private stack: string | null = null;
 
-  constructor(slot: number, body: SlotBody, heapLimitBytes: number | null) {
+  /** `workOf` tells what it is at where that is not known here: the calls of the call plane. */
+  constructor(
+    slot: number,
+    body: SlotBody,
+    heapLimitBytes: number | null,
+    workOf: () => SlotWork | null = () => null,
+  ) {
     this.slot = slot;
+    this.workOf = workOf;
     this.body = body;
     this.heapLimitBytes = heapLimitBytes;
     let reportReady = (): void => {};
@@ -87,7 +96,7 @@ export class SlotHost {
 
   /** What it runs, attempt or call. */
   get work(): SlotWork | null {
-    return this.attempt ?? this.call_;
+    return this.attempt ?? this.call_ ?? this.workOf();
   }
 
   /** What its JavaScript held when it was last learnt. */
@@ -135,6 +144,11 @@ export class SlotHost {
       this.calls.set(call, { resolve, reject });
       this.body.post({ kind: "call", key, call, method, argument });
     });
+  }
+
+  /** For the call plane: a message of its own. */
+  post(message: ToCallSlot): void {
+    this.body.post(message);
   }
 
   async terminate(why: string): Promise<void> {

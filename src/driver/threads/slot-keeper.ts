@@ -25,10 +25,11 @@ const die = (): void => void process.kill(process.pid, "SIGKILL");
 const send = (message: FromSlotProcess, sent: () => void = () => {}): void =>
   void process.send!(message, () => sent());
 
-function begin({ agent, preload, heapBytes }: ToSlotProcess & { kind: "begin" }): void {
+function begin({ agent, preload, heapBytes, calls }: ToSlotProcess & { kind: "begin" }): void {
   // The channel's end is how the agent's death is heard. Should somebody else hold the channel open, this is.
   setInterval(() => process.ppid !== agent && die(), agentEveryMs).unref();
-  thread = new SlotThread({ preload, heapBytes });
+  thread = new SlotThread({ preload, heapBytes, ...(calls === undefined ? {} : { calls }) });
+  if (calls !== undefined) startRss(); // It has work from time to time, and nobody says when.
   thread.onMessage = (message) => {
     if (endsOfWork.has(message.kind)) stopRss();
     send(message);
@@ -68,8 +69,7 @@ process.on("message", (message: ToSlotProcess) => {
       startRss();
       thread!.post(message);
       return;
-    case "load":
-    case "abort":
+    default:
       thread!.post(message);
       return;
   }

@@ -48,7 +48,14 @@ export class SlotProcess implements SlotBody {
       stream?.setEncoding("utf8");
       stream?.on("data", (text: string) => allowance.print(text));
     }
-    this.send({ kind: "begin", agent: process.pid, ...options });
+    const { preload, heapBytes, calls } = options;
+    this.send({
+      kind: "begin",
+      agent: process.pid,
+      preload,
+      heapBytes,
+      ...(calls === undefined ? {} : { calls: { slot: calls.slot, shared: null } }),
+    });
   }
 
   get pid(): number | null {

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import { toErrorData } from "../../errors.ts";
 import type { FromSlot, SlotProbe, ToSlot } from "../../protocol/slot.ts";
-import type { BodyEnd, SlotBody, SlotBodyOptions } from "./slot-body.ts";
+import type { BodyEnd, CallSlotData, SlotBody, SlotBodyOptions } from "./slot-body.ts";
 import { probeThread } from "./thread-probe.ts";
 
 /** Found by the package's own name, so that it is found from dist, from tests and from a program's bundle alike. */
@@ -18,6 +18,7 @@ export interface SlotData {
   readonly preload: string | null;
   /** One Int32: not 0 while the attempt that runs is to stop. Read by busy user code's ticks. */
   readonly abortFlag: Int32Array;
+  readonly calls: CallSlotData | null;
 }
 
 export class SlotThread implements SlotBody {
@@ -30,10 +31,12 @@ export class SlotThread implements SlotBody {
   private ending: NodeJS.Timeout | null = null;
   private hasEnded = false;
 
-  constructor({ preload, heapBytes }: SlotBodyOptions) {
-    const workerData: SlotData = { preload, abortFlag: this.abortFlag };
+  constructor({ preload, heapBytes, calls = undefined }: SlotBodyOptions) {
+    const workerData: SlotData = { preload, abortFlag: this.abortFlag, calls: calls ?? null };
+    const payloads = calls?.shared?.payloads;
     this.worker = new Worker(slotModule, {
       workerData,
+      transferList: payloads === undefined ? [] : [payloads],
       name: "shoal slot",
       ...(heapBytes === null
         ? {}

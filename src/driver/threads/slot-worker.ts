@@ -14,7 +14,7 @@ import type { Failure } from "../../core/types.ts";
 import type { Program } from "../../executor/program.ts";
 import type { Assignment } from "../../protocol/assignment.ts";
 import type { FromSlot, ToSlot } from "../../protocol/slot.ts";
-import { guardExit, guardOutput } from "./guards.ts";
+import { guardErrors, guardExit, guardOutput } from "./guards.ts";
 import { MemoryReports } from "./slot-memory.ts";
 import type { SlotData } from "./slot-thread.ts";
 
@@ -36,12 +36,11 @@ const memory = new MemoryReports(send);
 
 guardOutput((text) => send({ kind: "printed", attempt: running?.attempt ?? null, text }));
 guardExit((error) => running?.fail(error));
-process.on("unhandledRejection", (reason) =>
-  failOrSay("a promise was rejected and nothing handled it", reason),
-);
-process.on("uncaughtException", (error) =>
-  failOrSay("an error was thrown outside of the function that was called", error),
-);
+guardErrors((error, cause) => {
+  if (running !== null) return running.fail(error);
+  const { stack } = toErrorData(cause);
+  send({ kind: "printed", attempt: null, text: `${error.message}\n${stack ?? ""}\n` });
+});
 process.on("beforeExit", () => {
   // The loop ran empty while an attempt or call waits: its promise can never settle. The port keeps us alive again.
   port.ref();
@@ -52,14 +51,6 @@ process.on("beforeExit", () => {
     ),
   );
 });
-
-function failOrSay(what: string, cause: unknown): void {
-  const data = toErrorData(cause);
-  const error = new ShoalError("USER_ERROR", `${what}: ${data.name}: ${data.message}`, { cause });
-  if (running === null)
-    send({ kind: "printed", attempt: null, text: `${error.message}\n${data.stack ?? ""}\n` });
-  else running.fail(error);
-}
 
 /**
  * Runs user code: as the one thing that runs, failing as `Running` says, and while the port does not keep the thread

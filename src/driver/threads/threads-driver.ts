@@ -43,7 +43,10 @@ export class ThreadsDriver implements Driver {
     this.options = options;
     this.watch =
       options.memoryLimits === null ? null : new MemoryWatch(options.memoryLimits, () => this.hosts);
-    for (let slot = 0; slot < options.slots; slot++) this.host(slot);
+  }
+
+  warm(): void {
+    if (!this.isClosed) for (let slot = 0; slot < this.options.slots; slot++) this.host(slot);
   }
 
   async call(program: ProgramRef, method: string, argument: unknown): Promise<unknown> {

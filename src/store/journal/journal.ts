@@ -29,6 +29,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { ShoalError } from "../../errors.ts";
 import type { JournalRecord } from "../../protocol/journal.ts";
+import type { MapRecord } from "../../protocol/map-journal.ts";
 import { syncDirectory, syncDirectoryNow } from "../durable.ts";
 import { encodeFrames, encodeHeader, encodeMark, payloadBytesMax } from "./frames.ts";
 import { failed, readSegments, segmentName, segmentsIn, type JournalEnd, type TornTail } from "./segments.ts";
@@ -136,7 +137,7 @@ export class Journal {
   }
 
   /** Takes a record; it is written at the end of this turn. One that is too large breaks the journal: it cannot be left out. */
-  append(record: JournalRecord): void {
+  append(record: JournalRecord | MapRecord): void {
     if (this.broken !== null) return;
     const payload = JSON.stringify(record);
     if (payload.length * 3 > payloadBytesMax && Buffer.byteLength(payload) > payloadBytesMax) {

@@ -1,0 +1,135 @@
+// How calls end that do not simply return: cancelled, expired, failed and tried again, lost with their slot.
+//
+//   waiting                      settled at once: it has not begun
+//   held, may not have begun     asked back; given back: it has not begun · kept: as the next
+//   held, begun                  settled at once; told to stop; if it does not within the grace time, its slot is ended
+//
+// Owner of: what is to become of a call (`ending`), and the grace times.
+
+import type { ErrorData } from "../../errors.ts";
+import type { Call } from "./calls.ts";
+import { revoke } from "./dispatch.ts";
+import type { CallNumber } from "./events.ts";
+import type { CallSlot } from "./slots.ts";
+import { settle, type DispatcherState } from "./state.ts";
+
+type Ending = "cancelled" | "expired";
+
+/** Nobody wants the call any more. */
+export function endCall(d: DispatcherState, call: Call, ending: Ending): void {
+  switch (call.place) {
+    case "waiting":
+      d.queue.remove(call);
+      return endWaiting(d, call, ending);
+    case "held": {
+      const { slot } = call;
+      const mayNotHaveBegun = slot!.canRevoke && !call.isBlocked && !call.isKept;
+      if (!mayNotHaveBegun) return abort(d, call, ending);
+      call.ending = ending;
+      return revoke(d, call);
+    }
+    case "revoking":
+      call.ending ??= ending;
+      return;
+    case "aborting":
+    case "out":
+  }
+}
+
+/** Of a call that is in no queue and in no slot. */
+function endWaiting(d: DispatcherState, call: Call, ending: Ending): void {
+  settle(d, call, { kind: ending, hasBegun: false });
+  d.calls.move(call, "out");
+}
+
+function abort(d: DispatcherState, call: Call, ending: Ending): void {
+  const { slot } = call;
+  settle(d, call, { kind: ending, hasBegun: true });
+  d.calls.move(call, "aborting");
+  d.effects.push({ kind: "AbortCall", call: call.call, slot: slot!.slot });
+  call.graceEndsAt = d.now + d.limits.abortGraceMs;
+  d.calls.alarm(call, call.graceEndsAt);
+}
+
+export function callRevoked(d: DispatcherState, call: Call): void {
+  d.slots.release(call);
+  if (call.place === "aborting") return d.calls.move(call, "out"); // its slot has ended
+  if (call.ending !== null) return endWaiting(d, call, call.ending);
+  d.calls.move(call, "waiting");
+  d.queue.add(call, "first");
+}
+
+export function callKept(d: DispatcherState, call: Call): void {
+  d.calls.move(call, "held");
+  call.isKept = true;
+  if (call.ending !== null) abort(d, call, call.ending);
+}
+
+/** It has ended by itself, with a value or by throwing. */
+export function callEnded(d: DispatcherState, call: Call, isFailure: boolean): void {
+  d.slots.release(call);
+  if (call.place === "aborting") return d.calls.move(call, "out");
+  // It was asked back too late, and ended before the answer.
+  if (call.place === "revoking") d.calls.move(call, "held");
+  if (isFailure && call.ending === null && retry(d, call)) return;
+  settle(d, call, { kind: "ended" });
+  d.calls.move(call, "out");
+}
+
+export function slotExited(
+  d: DispatcherState,
+  slot: CallSlot,
+  error: ErrorData,
+  unbegun: readonly CallNumber[],
+): void {
+  const givenBack = new Set(unbegun);
+  // The last first: what goes back to the front of the queue keeps its order.
+  for (const call of [...slot.blocked, ...slot.active].reverse()) {
+    if (givenBack.has(call.call)) callRevoked(d, call);
+    else callLost(d, call, error);
+  }
+  d.slots.leave(slot);
+}
+
+function callLost(d: DispatcherState, call: Call, error: ErrorData): void {
+  d.slots.release(call);
+  if (call.place === "aborting") return d.calls.move(call, "out");
+  if (call.place === "revoking") d.calls.move(call, "held");
+  if (call.ending === null && retry(d, call)) return;
+  settle(d, call, { kind: "lost", error });
+  d.calls.move(call, "out");
+}
+
+/** Nothing can run any more: what waits is lost. */
+export function loseWaiting(d: DispatcherState, error: ErrorData): void {
+  for (let call = d.queue.first; call !== null; call = d.queue.first) {
+    d.queue.remove(call);
+    settle(d, call, { kind: "lost", error });
+    d.calls.move(call, "out");
+  }
+}
+
+function retry(d: DispatcherState, call: Call): boolean {
+  if (call.retriesLeft === 0) return false;
+  call.retriesLeft--;
+  d.counts.retried++;
+  call.isKept = false;
+  d.calls.move(call, "waiting");
+  d.queue.add(call, "first");
+  return true;
+}
+
+/** Deadlines and ends of grace that are due. */
+export function alarmsDue(d: DispatcherState): void {
+  for (let call = d.calls.takeDue(d.now); call !== null; call = d.calls.takeDue(d.now)) {
+    if (call.place !== "aborting") {
+      if (call.deadline !== null && call.deadline <= d.now) endCall(d, call, "expired");
+      continue;
+    }
+    const { slot, graceEndsAt } = call;
+    if (graceEndsAt === null || graceEndsAt > d.now || slot === null || slot.isEnding) continue;
+    d.slots.becomeEnding(slot);
+    const why = `a call did not stop within ${d.limits.abortGraceMs} ms`;
+    d.effects.push({ kind: "TerminateSlot", slot: slot.slot, why });
+  }
+}

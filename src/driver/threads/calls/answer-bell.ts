@@ -1,0 +1,40 @@
+// Hears when slots have answered: one word of shared memory that all of them ring. Listens only when there is nothing
+// to hear, so that under load nobody is woken, and slots need not wake.
+//
+// Owner of: the doorbell.
+
+import { listenTo, newDoorbell, ringComes, ringsOf } from "./shared-calls.ts";
+
+/** Rounds in a row that find something, after which the event loop gets its turn. */
+const roundsMax = 16;
+
+export class AnswerBell {
+  readonly doorbell = newDoorbell();
+  private readonly hear: () => number;
+  private isStopped = false;
+
+  /** `hear` takes all answers that are there, and returns how many there were. */
+  constructor(hear: () => number) {
+    this.hear = hear;
+    void this.listen();
+  }
+
+  stop(): void {
+    this.isStopped = true;
+  }
+
+  private async listen(): Promise<void> {
+    for (let rounds = 0; !this.isStopped;) {
+      const rings = ringsOf(this.doorbell);
+      if (this.hear() > 0) {
+        if (++rounds < roundsMax) continue;
+        rounds = 0;
+        await new Promise((resolve) => setImmediate(resolve));
+        continue;
+      }
+      listenTo(this.doorbell);
+      const comes = ringComes(this.doorbell, rings);
+      if (comes !== null) await comes;
+    }
+  }
+}

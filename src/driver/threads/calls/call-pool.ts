@@ -1,0 +1,377 @@
+// The call plane on this machine: one dispatcher, slots that are threads or child processes.
+//
+//   start() ──CallSubmitted──▶ dispatcher ──StartCall──▶ slot ──▶ user's function
+//   promise ◀──SettleCall──── dispatcher ◀──CallEnded── doorbell, or a message
+//
+// Owner of: the slots, the calls that have not settled, the one timer.
+
+import { fromThrown } from "../../../data/calls/thrown.ts";
+import { createDispatcher, type Dispatcher } from "../../../core/dispatcher/dispatcher.ts";
+import type {
+  CallOutcome,
+  DispatcherEffect,
+  DispatcherEvent,
+  DispatcherLimits,
+} from "../../../core/dispatcher/events.ts";
+import { fromErrorData, ShoalError, toErrorData, type ErrorData } from "../../../errors.ts";
+import type { FromCallSlot, NestedResult, TargetRef, Thrown } from "../../../protocol/calls.ts";
+import type {
+  CallFigures,
+  CallHandle,
+  CallPlane,
+  CallRequest,
+  DrainResult,
+  NestedRequest,
+  Target,
+} from "../../call-plane.ts";
+import type { MemoryLimits } from "../memory-limits.ts";
+import { MemoryWatch } from "../memory-watch.ts";
+import { AnswerBell } from "./answer-bell.ts";
+import { CallSlot, type CallSlotListener, type CallSlotOptions } from "./call-slot.ts";
+import { NestedCalls } from "./nested-calls.ts";
+import { PendingCall } from "./pending-call.ts";
+
+export interface CallPoolOptions extends Omit<CallSlotOptions, "doorbell"> {
+  readonly slots: number;
+  readonly limits?: Partial<DispatcherLimits>;
+  readonly memoryLimits: MemoryLimits | null;
+  readonly onPrint: (text: string) => void;
+}
+
+/** Slots that end before they took a call, in a row, after which what waits is told so. */
+const startsMax = 3;
+const longTimerMs = 2 ** 30;
+
+const clock = (): number => Math.floor(performance.now());
+
+export class CallPool implements CallPlane, CallSlotListener {
+  onNested: (request: NestedRequest) => Promise<NestedResult> = () =>
+    Promise.reject(new ShoalError("INTERNAL", "nobody answers nested calls"));
+  private readonly options: CallPoolOptions;
+  private readonly dispatcher: Dispatcher;
+  private readonly slots = new Map<number, CallSlot>();
+  private readonly pending = new Map<number, PendingCall>();
+  private readonly targets = new Map<string, Target>();
+  private readonly events: DispatcherEvent[] = [];
+  private readonly bell: AnswerBell;
+  private readonly nestedCalls: NestedCalls;
+  private readonly watch: MemoryWatch | null;
+  private readonly toWake = new Set<CallSlot>();
+  private isGiving = false;
+  private isWaking = false;
+  private isClosed = false;
+  private lastCall = 0;
+  private lastSlot = -1;
+  /** Of slots that end as soon as they start, in a row. */
+  private failedStarts = 0;
+  private timer: NodeJS.Timeout | null = null;
+  private timerAt: number | null = null;
+  private readonly alive = setInterval(() => {}, longTimerMs).unref();
+  private drained: { readonly resolve: (result: DrainResult) => void; readonly endedBefore: number } | null =
+    null;
+
+  constructor(options: CallPoolOptions) {
+    this.options = options;
+    this.dispatcher = createDispatcher(options.limits);
+    this.bell = new AnswerBell(() => this.hear());
+    this.nestedCalls = new NestedCalls((request) => this.onNested(request));
+    this.watch =
+      options.memoryLimits === null
+        ? null
+        : new MemoryWatch(options.memoryLimits, () => [...this.slots.values()].map(({ host }) => host));
+  }
+
+  target(ref: TargetRef): Target {
+    const key = `${ref.bundle}\0${ref.name}`;
+    const found = this.targets.get(key) ?? { number: this.targets.size, ref };
+    this.targets.set(key, found);
+    return found;
+  }
+
+  warm(): void {
+    if (this.isClosed) return;
+    while (this.slots.size < this.options.slots) this.startSlot();
+  }
+
+  start(request: CallRequest): CallHandle {
+    const pending = new PendingCall(++this.lastCall, request);
+    if (this.isClosed) {
+      pending.settle(new ShoalError("CLOSED", "the connection was closed"), null, true);
+      return pending;
+    }
+    if (this.slots.size < this.options.slots) this.warm();
+    if (this.pending.size === 0) {
+      this.alive.ref();
+      this.watch?.begin();
+    }
+    this.pending.set(pending.call, pending);
+    const { signal, deadlineMs } = request;
+    if (signal !== null) {
+      pending.onAbort = () => this.give({ kind: "CallCancelled", call: pending.call });
+      signal.addEventListener("abort", pending.onAbort);
+    }
+    this.give({
+      kind: "CallSubmitted",
+      call: pending.call,
+      target: request.target.number,
+      items: request.form === "call" ? 1 : (request.args[0] as readonly unknown[]).length,
+      priority: request.priority,
+      deadline: deadlineMs === null ? null : clock() + Math.max(0, Math.ceil(deadlineMs)),
+      retries: request.transfer.length > 0 ? 0 : request.retries,
+      isNested: request.isNested,
+    });
+    if (signal?.aborted === true) pending.onAbort?.();
+    return pending;
+  }
+
+  figures(): CallFigures {
+    const { dispatcher } = this;
+    const waiting = dispatcher.waiting();
+    return {
+      ...dispatcher.counts(),
+      waiting,
+      running: dispatcher.size() - waiting,
+      slots: this.slots.size,
+    };
+  }
+
+  async drain(deadlineMs: number | null): Promise<DrainResult> {
+    if (this.isClosed || this.drained !== null) throw new ShoalError("CLOSED", "it is being closed already");
+    const deadline = deadlineMs === null ? null : clock() + deadlineMs;
+    return await new Promise((resolve) => {
+      this.drained = { resolve, endedBefore: this.dispatcher.counts().ended };
+      this.give({ kind: "DrainRequested", deadline });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    for (const pending of this.pending.values()) {
+      this.settle(
+        pending,
+        new ShoalError("CLOSED", "the connection was closed while the call ran or waited"),
+        null,
+        true,
+      );
+    }
+    if (this.timer !== null) clearTimeout(this.timer);
+    clearInterval(this.alive);
+    this.bell.stop();
+    await Promise.all([...this.slots.values()].map((slot) => slot.terminate("the connection was closed")));
+  }
+
+  // What slots say
+
+  returned(pending: PendingCall, value: unknown, runMicros: number | null): void {
+    this.failedStarts = 0;
+    pending.result = { isThrown: false, value };
+    this.callEnded(pending, false, runMicros);
+  }
+
+  threw(pending: PendingCall, thrown: Thrown, runMicros: number | null): void {
+    this.failedStarts = 0;
+    pending.result = { isThrown: true, value: thrown };
+    this.callEnded(pending, true, runMicros);
+  }
+
+  blocked(pending: PendingCall, isBlocked: boolean): void {
+    const { call } = pending;
+    this.give({
+      kind: isBlocked ? "CallBlocked" : "CallUnblocked",
+      call,
+      slot: (pending.slot as CallSlot).slot,
+    });
+  }
+
+  nested(slot: CallSlot, message: FromCallSlot & { kind: "nested" }): void {
+    this.nestedCalls.begin(slot, message);
+  }
+
+  nestedCancelled(slot: CallSlot, nested: number): void {
+    this.nestedCalls.cancel(slot, nested);
+  }
+
+  printed(text: string): void {
+    this.options.onPrint(text);
+  }
+
+  private callEnded(pending: PendingCall, isFailure: boolean, runMicros: number | null): void {
+    this.give({ kind: "CallEnded", call: pending.call, slot: pending.lastSlot, isFailure, runMicros });
+  }
+
+  /** Answers in shared memory. Returns how many there were. */
+  private hear(): number {
+    let heard = 0;
+    for (const slot of this.slots.values()) heard += slot.hear();
+    return heard;
+  }
+
+  private startSlot(): void {
+    const { isolation, preload, heapBytes } = this.options;
+    const number = ++this.lastSlot;
+    const slot = new CallSlot(number, { isolation, preload, heapBytes, doorbell: this.bell.doorbell }, this);
+    this.slots.set(number, slot);
+    void slot.host.ready.then(() => {
+      if (this.slots.has(number)) this.give({ kind: "SlotJoined", slot: number, canRevoke: slot.canRevoke });
+    });
+    void slot.exited.then(({ error }) => this.slotExited(slot, error));
+  }
+
+  private slotExited(slot: CallSlot, error: ErrorData): void {
+    slot.hear(); // what it had answered before
+    this.slots.delete(slot.slot);
+    this.nestedCalls.slotExited(slot);
+    if (this.isClosed) return;
+    const unbegun = slot.unbegun().map(({ call }) => call);
+    this.failedStarts++;
+    this.give({ kind: "SlotExited", slot: slot.slot, error, unbegun });
+    if (this.failedStarts < startsMax) this.startSlot();
+    else if (this.slots.size === 0) {
+      this.failedStarts = 0;
+      this.give({ kind: "SlotsUnavailable", error });
+    }
+  }
+
+  /** The drain rule: all effects of an event are performed before the next event is given. */
+  private give(event: DispatcherEvent): void {
+    this.events.push(event);
+    if (this.isGiving) return;
+    this.isGiving = true;
+    try {
+      for (let next = this.events.shift(); next !== undefined; next = this.events.shift()) {
+        for (const effect of this.dispatcher.handle(next, clock())) this.perform(effect);
+      }
+    } finally {
+      this.isGiving = false;
+    }
+    this.arm();
+  }
+
+  private perform(effect: DispatcherEffect): void {
+    switch (effect.kind) {
+      case "StartCall":
+        return this.startCall(this.pending.get(effect.call)!, this.slots.get(effect.slot)!);
+      case "RevokeCall": {
+        const isBack = this.slots.get(effect.slot)!.revoke(this.pending.get(effect.call)!);
+        this.events.push({ kind: isBack ? "CallRevoked" : "CallKept", call: effect.call, slot: effect.slot });
+        return;
+      }
+      case "AbortCall":
+        this.slots.get(effect.slot)?.abortTicket(effect.call, "nobody waits for it any more");
+        return;
+      case "TerminateSlot":
+        void this.slots.get(effect.slot)?.terminate(effect.why);
+        return;
+      case "SettleCall":
+        return this.settleAs(this.pending.get(effect.call)!, effect.outcome);
+      case "Drained": {
+        const { resolve, endedBefore } = this.drained!;
+        resolve({ ended: this.dispatcher.counts().ended - endedBefore, cancelled: effect.cancelled });
+        return;
+      }
+      case "EventIgnored":
+    }
+  }
+
+  private startCall(pending: PendingCall, slot: CallSlot): void {
+    pending.lastSlot = slot.slot;
+    try {
+      slot.start(pending);
+    } catch (error) {
+      // It cannot be sent (a buffer that was moved before): as if the function had thrown that.
+      pending.result = { isThrown: true, value: { error: toErrorData(error) } };
+      this.events.push({
+        kind: "CallEnded",
+        call: pending.call,
+        slot: slot.slot,
+        isFailure: true,
+        runMicros: null,
+      });
+      return;
+    }
+    this.toWake.add(slot);
+    if (this.isWaking) return;
+    this.isWaking = true;
+    // After all that is called in one go: a slot is woken once.
+    queueMicrotask(() => {
+      this.isWaking = false;
+      for (const slot of this.toWake) slot.wake();
+      this.toWake.clear();
+    });
+  }
+
+  private settleAs(pending: PendingCall, outcome: CallOutcome): void {
+    switch (outcome.kind) {
+      case "ended": {
+        const { isThrown, value } = pending.result!;
+        if (!isThrown) return this.settle(pending, null, value, false);
+        // Printing the caller's frames is expensive: only errors are worth it.
+        return this.settle(
+          pending,
+          fromThrown(value as Thrown, pending.request.caller?.stack ?? null),
+          null,
+          true,
+        );
+      }
+      case "lost":
+        return this.settle(pending, fromErrorData(outcome.error), null, true);
+      default:
+        return this.settle(pending, refusal(pending, outcome), null, true);
+    }
+  }
+
+  private settle(pending: PendingCall, error: unknown, value: unknown, isFailure: boolean): void {
+    this.pending.delete(pending.call);
+    pending.settle(error, value, isFailure);
+    if (this.pending.size > 0) return;
+    this.alive.unref();
+    this.watch?.end();
+  }
+
+  private arm(): void {
+    const at = this.dispatcher.nextDeadline();
+    if (at === this.timerAt) return;
+    this.timerAt = at;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer =
+      at === null
+        ? null
+        : setTimeout(
+            () => {
+              this.timerAt = null;
+              this.give({ kind: "TimePassed" });
+            },
+            Math.min(longTimerMs, Math.max(0, at - clock())),
+          ).unref();
+  }
+}
+
+/** Why a call was not done, as an error. */
+function refusal({ request }: PendingCall, outcome: CallOutcome): unknown {
+  const { name } = request.target.ref;
+  switch (outcome.kind) {
+    case "cancelled":
+      return request.signal?.aborted === true
+        ? request.signal.reason
+        : new ShoalError(
+            "CANCELLED",
+            `the call of ${name} was cancelled: the pool was drained, and its time is over`,
+          );
+    case "expired":
+      return new ShoalError(
+        "DEADLINE_EXCEEDED",
+        `the call of ${name} ${outcome.hasBegun ? "had begun, and did not end" : "did not begin"} ` +
+          `within its deadline of ${request.deadlineMs} ms`,
+        { details: { hasBegun: outcome.hasBegun, deadlineMs: request.deadlineMs } },
+      );
+    case "refused":
+      return outcome.why === "full"
+        ? new ShoalError(
+            "QUEUE_FULL",
+            `the call of ${name} was refused: ${outcome.waiting} calls wait already`,
+          )
+        : new ShoalError("DRAINING", `the call of ${name} was refused: the connection is being drained`);
+    default:
+      return new ShoalError("INTERNAL", `a call that was ${outcome.kind} is no refusal`);
+  }
+}

@@ -1,0 +1,325 @@
+// Runs the calls of a slot. Owner of: the calls that have begun here and not ended.
+//
+// Small answers go through shared memory, others beside it or, without shared memory, as messages.
+
+import { writeValue, readValues } from "../../../data/calls/values.ts";
+import { isMoved, transferables } from "../../../data/calls/moved.ts";
+import { toThrown } from "../../../data/calls/thrown.ts";
+import { requirePortable } from "../../../data/portable.ts";
+import { loadFunction, type UserFunction } from "../../../executor/functions.ts";
+import { userStack } from "../../../bundle/frames.ts";
+import type { ErrorData } from "../../../errors.ts";
+import { setCallContext } from "../../../executor/call-context.ts";
+import {
+  callForms,
+  type FromCallSlot,
+  type TargetRef,
+  type Thrown,
+  type ToCallSlot,
+} from "../../../protocol/calls.ts";
+import { CallRun, type RunPorts } from "./call-run.ts";
+import { runBatch } from "./call-batch.ts";
+import { NestedPlane } from "./nested-plane.ts";
+import { payloadMax, type SharedCalls } from "./shared-calls.ts";
+import { isStream, StreamSource } from "./stream-source.ts";
+
+export interface ServerPorts {
+  readonly slot: number;
+  readonly shared: SharedCalls | null;
+  send(message: FromCallSlot, transfer?: readonly ArrayBuffer[]): void;
+  /** What is too large for shared memory, in both directions, in the order of what announces it. */
+  readonly payloads: {
+    next(): unknown;
+    post(value: unknown, transfer: readonly ArrayBuffer[]): void;
+  };
+  /** Whether the thread lives on while nothing but messages could come. */
+  keepAlive(isKept: boolean): void;
+  /** The thread is this slot's alone: what connects in it is a call. */
+  readonly isOwnThread: boolean;
+}
+
+interface Target {
+  ref: TargetRef | null;
+  /** Undefined until it is loaded. */
+  fn: UserFunction | undefined;
+  readonly loaded: Promise<UserFunction>;
+  define(ref: TargetRef): void;
+}
+
+/** Computing goes on without looking for messages for no longer than this. */
+const sliceMs = 5;
+/**
+ * After a call the thread blocks for the next one, which wakes it in a third of the time that its event loop takes; not
+ * longer than this, since timers and sockets of the user's module wait meanwhile.
+ */
+const blockMs = 2;
+
+export class CallServer {
+  private readonly ports: ServerPorts;
+  private readonly targets: (Target | undefined)[] = [];
+  private readonly runs = new Map<number, CallRun>();
+  private readonly invoked: (ToCallSlot & { kind: "invoke" })[] = [];
+  private wake: () => void = () => {};
+  private current: CallRun | null = null;
+
+  private readonly nested: NestedPlane;
+  private readonly runPorts: RunPorts;
+  /** Calls that wait for messages. */
+  private blocked = 0;
+
+  constructor(ports: ServerPorts) {
+    this.ports = ports;
+    this.runPorts = {
+      slot: ports.slot,
+      shared: ports.shared,
+      send: ports.send,
+      onBlocked: (by) => {
+        this.blocked += by;
+        this.keepAlive();
+      },
+    };
+    this.nested = new NestedPlane(ports.send, () => this.current);
+    if (ports.isOwnThread) this.nested.announce();
+  }
+
+  /** Makes the call that runs fail, whatever its function does. False: none runs. */
+  fail(error: unknown): boolean {
+    const run = this.current ?? this.runs.values().next().value;
+    if (run === undefined) return false;
+    run.fail(error);
+    return true;
+  }
+
+  receive(message: ToCallSlot): void {
+    switch (message.kind) {
+      case "define":
+        return this.target(message.target).define(message.ref);
+      case "invoke":
+        this.invoked.push(message);
+        this.ports.shared?.wake();
+        return this.wake();
+      case "abort-call":
+        return this.runs.get(message.ticket)?.abort(message.reason);
+      case "pull":
+        return this.runs.get(message.ticket)?.stream?.pull(message.count);
+      case "stop":
+        return this.runs.get(message.ticket)?.stream?.stop();
+      case "nested-ended":
+        return this.nested.receive(message.nested, message.result);
+    }
+  }
+
+  /** Takes calls for ever. */
+  async serve(): Promise<void> {
+    let sliceEnds = performance.now() + sliceMs;
+    let mayBlock = false;
+    for (;;) {
+      const over = this.next();
+      if (over === null) {
+        if (mayBlock && this.blockForCall()) continue;
+        await (mayBlock ? turn() : this.callComes());
+        mayBlock = false;
+        sliceEnds = performance.now() + sliceMs;
+        continue;
+      }
+      mayBlock = true;
+      if (over !== done) await over;
+      else if (performance.now() < sliceEnds) continue;
+      else await turn();
+      sliceEnds = performance.now() + sliceMs;
+    }
+  }
+
+  /** Runs the next call. Null: there is none. A promise: it is under way until that settles. */
+  private next(): Promise<unknown> | typeof done | null {
+    const message = this.invoked.shift();
+    if (message !== undefined) {
+      const { ticket, target, form, args } = message;
+      return this.begin(ticket, target, callForms.indexOf(form), args, -1);
+    }
+    const { shared, payloads } = this.ports;
+    if (shared === null) return null;
+    const entry = shared.begin(() => payloads.next());
+    if (entry < 0) return null;
+    const isMessage = shared.length(entry) < 0;
+    const args = isMessage
+      ? (payloads.next() as readonly unknown[])
+      : readValues(shared, shared.payload(entry));
+    return this.begin(shared.ticket(entry), shared.target(entry), shared.form(entry), args, entry);
+  }
+
+  /** Whether a call came. False: look at messages first. */
+  private blockForCall(): boolean {
+    const { shared } = this.ports;
+    if (shared === null || this.runs.size > 0) return false;
+    if (!shared.listen()) return true;
+    shared.blockForOrder(blockMs);
+    return shared.hasOrder();
+  }
+
+  private callComes(): Promise<unknown> {
+    const { shared } = this.ports;
+    if (shared !== null) {
+      return shared.listen() ? (shared.orderComes() ?? Promise.resolve()) : Promise.resolve();
+    }
+    return new Promise<void>((resolve) => (this.wake = resolve));
+  }
+
+  private begin(
+    ticket: number,
+    target: number,
+    form: number,
+    args: readonly unknown[],
+    entry: number,
+  ): Promise<unknown> | typeof done {
+    const found = this.target(target);
+    const run = new CallRun(ticket, entry, this.runPorts);
+    this.current = run;
+    if (found.fn === undefined) return this.beginLater(run, found, form, args);
+    run.beginsAt = performance.now();
+    let result: unknown;
+    try {
+      setCallContext(run.contextOf(found.ref!));
+      const { fn } = found; // called as itself, not as a method
+      result = this.nested.within(run, () =>
+        form === 0 ? fn(...args) : runBatch(fn, args[0] as readonly unknown[], form === 2),
+      );
+    } catch (error) {
+      this.threw(run, error);
+      return done;
+    } finally {
+      setCallContext(null);
+      this.current = null;
+    }
+    if (typeof result === "object" && result !== null && isLater(result)) return this.waitFor(run, result);
+    this.returned(run, result);
+    return done;
+  }
+
+  /** The first call of a target waits for its module. */
+  private async beginLater(run: CallRun, target: Target, form: number, args: readonly unknown[]) {
+    this.runs.set(run.ticket, run);
+    try {
+      await Promise.race([target.loaded, run.failure]);
+    } catch (error) {
+      this.runs.delete(run.ticket);
+      return this.threw(run, error);
+    }
+    this.runs.delete(run.ticket);
+    const { ticket, entry } = run;
+    const over = this.begin(ticket, this.targets.indexOf(target), form, args, entry);
+    if (over !== done) await over;
+  }
+
+  /** Settles when the call has ended, or lets others run meanwhile. */
+  private waitFor(run: CallRun, result: object): Promise<unknown> {
+    this.runs.set(run.ticket, run);
+    this.keepAlive();
+    const ended = this.untilEnded(run, result).finally(() => {
+      this.runs.delete(run.ticket);
+      this.keepAlive();
+    });
+    return Promise.race([ended, run.letsOthersRun]);
+  }
+
+  private async untilEnded(run: CallRun, result: object): Promise<void> {
+    try {
+      const value = isStream(result) ? result : await Promise.race([result, run.failure]);
+      if (!isStream(value)) return this.returned(run, value);
+      run.stream = new StreamSource(value, run, this.ports);
+      this.streaming(run);
+      await Promise.race([run.stream.run(), run.failure]);
+      this.ports.send({ kind: "returned", ticket: run.ticket, value: undefined, runMicros: null });
+    } catch (error) {
+      this.threw(run, error);
+    }
+  }
+
+  /** While user code alone can make anything happen, the thread's loop may run empty: that is how it is found out. */
+  private keepAlive(): void {
+    this.ports.keepAlive(this.runs.size === 0 || this.blocked > 0);
+  }
+
+  private streaming(run: CallRun): void {
+    if (run.entry < 0) this.ports.send({ kind: "streaming", ticket: run.ticket });
+    else this.ports.shared!.answer(run.entry, "stream", 0, null);
+    run.entry = -1;
+  }
+
+  private returned(run: CallRun, result: unknown): void {
+    if (run.failedWith !== null) return this.threw(run, run.failedWith.error);
+    let value = result;
+    let transfer: readonly ArrayBuffer[] = [];
+    try {
+      if (isMoved(result)) {
+        value = result.value;
+        transfer = transferables(value, "the result");
+      }
+      requirePortable(value, "the result");
+    } catch (error) {
+      return this.threw(run, error);
+    }
+    const { shared } = this.ports;
+    if (run.entry < 0 || shared === null) {
+      return this.ports.send(
+        { kind: "returned", ticket: run.ticket, value, runMicros: run.micros() },
+        transfer,
+      );
+    }
+    const start = shared.payload(run.entry);
+    const end = transfer.length > 0 ? -1 : writeValue(shared, value, start, start + payloadMax);
+    if (end < 0) this.ports.payloads.post(value, transfer);
+    shared.rest();
+    shared.answer(run.entry, end < 0 ? "value-message" : "value", end - start, run.micros());
+  }
+
+  private threw(run: CallRun, error: unknown): void {
+    const thrown = withUserFrames(toThrown(run.failedWith?.error ?? error));
+    const { shared } = this.ports;
+    if (run.entry < 0 || shared === null) {
+      return this.ports.send({ kind: "threw", ticket: run.ticket, thrown, runMicros: run.micros() });
+    }
+    this.ports.payloads.post(thrown, []);
+    shared.rest();
+    shared.answer(run.entry, "thrown-message", 0, run.micros());
+  }
+
+  private target(number: number): Target {
+    return (this.targets[number] ??= newTarget());
+  }
+}
+
+/** Without the frames of what called the function. */
+function withUserFrames(thrown: Thrown): Thrown {
+  const cleaned = (error: ErrorData): ErrorData => ({
+    ...error,
+    ...(error.stack === undefined ? {} : { stack: userStack(error.stack) }),
+    ...(error.cause === undefined ? {} : { cause: cleaned(error.cause) }),
+  });
+  return { ...thrown, error: cleaned(thrown.error) };
+}
+
+/** One turn of the event loop. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** The call has ended already. */
+const done = Symbol("done");
+
+const isLater = (result: object): boolean =>
+  typeof (result as { then?: unknown }).then === "function" || isStream(result);
+
+function newTarget(): Target {
+  let begin: (ref: TargetRef) => void = () => {};
+  const defined = new Promise<TargetRef>((resolve) => (begin = resolve));
+  const target: Target = {
+    ref: null,
+    fn: undefined,
+    loaded: defined.then(async (ref) => (target.fn = await loadFunction(ref))),
+    define: (ref) => {
+      target.ref = ref;
+      begin(ref);
+    },
+  };
+  target.loaded.catch(() => {}); // told by each call that waits for it
+  return target;
+}

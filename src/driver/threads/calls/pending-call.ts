@@ -1,0 +1,85 @@
+// A call as the pool keeps it until it has settled.
+
+import { ShoalError } from "../../../errors.ts";
+import type { CallHandle, CallRequest } from "../../call-plane.ts";
+import { StreamSink } from "./stream-sink.ts";
+
+/** Where its call is: what a slot was given. */
+export interface Carrier {
+  pull(pending: PendingCall, count: number): void;
+  stop(pending: PendingCall): void;
+}
+
+/** What a slot knows the call by. */
+export const ticketOf = (call: number): number => call & 0x7fffffff;
+
+export class PendingCall implements CallHandle {
+  readonly call: number;
+  readonly request: CallRequest;
+  readonly promise: Promise<unknown>;
+  resolve!: (value: unknown) => void;
+  reject!: (error: unknown) => void;
+  /** Its entry in the shared memory of the slot that has it; −1: none. Written by the slot. */
+  entry = -1;
+  slot: Carrier | null = null;
+  /** The number of the slot that it was last given to. Written by the pool. */
+  lastSlot = -1;
+  /** What its slot gave, until the dispatcher says what that means. */
+  result: { readonly isThrown: boolean; readonly value: unknown } | null = null;
+  private sink: StreamSink | null = null;
+  onAbort: (() => void) | null = null;
+
+  constructor(call: number, request: CallRequest) {
+    this.call = call;
+    this.request = request;
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+
+  /** As slots know it. */
+  get ticket(): number {
+    return ticketOf(this.call);
+  }
+
+  stream(): AsyncGenerator<unknown, void, undefined> {
+    return this.openSink().read(this.promise);
+  }
+
+  /** The slot says that the call gives a stream. */
+  get isStream(): boolean {
+    return this.sink?.isOpen ?? false;
+  }
+
+  openSink(): StreamSink {
+    return (this.sink ??= new StreamSink({
+      pull: (count) => this.slot?.pull(this, count),
+      stop: () => this.slot?.stop(this),
+    }));
+  }
+
+  /** The end of it all, whichever way. */
+  settle(error: unknown, value: unknown, isFailure: boolean): void {
+    if (this.onAbort !== null) this.request.signal?.removeEventListener("abort", this.onAbort);
+    const { sink } = this;
+    if (sink !== null) {
+      if (isFailure) sink.fail(error);
+      else if (sink.isOpen) sink.end();
+      else
+        sink.fail(
+          new ShoalError(
+            "USER_ERROR",
+            `${this.request.target.ref.name} gave a value, and was read as a stream`,
+            {
+              hint: "Await the call, or make the function a generator.",
+            },
+          ),
+        );
+      // Whoever reads the stream is told there; the promise is of no interest then.
+      if (isFailure) this.promise.catch(() => {});
+    }
+    if (isFailure) this.reject(error);
+    else this.resolve(value);
+  }
+}

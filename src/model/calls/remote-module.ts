@@ -1,0 +1,123 @@
+// A user's module as use() sees it: bundled once, when it is first used; its functions by name.
+//
+// Owner of: its bundle, its targets. A module that changes on disk afterwards stays what it was in this connection.
+
+import type { Bundle } from "../../bundle/bundle.ts";
+import type { CallHandle, CallPlane, Target } from "../../driver/call-plane.ts";
+import type { CallForm } from "../../protocol/calls.ts";
+import { DeferredCall } from "./deferred-call.ts";
+import type { CallOptions } from "./options.ts";
+import { remoteFunction, type RemoteFunction } from "./remote.ts";
+
+export interface ModuleSettings {
+  readonly plane: CallPlane;
+  readonly runtime: { readonly url: string };
+  /** Makes the bundle of a module, by its name as it was given. */
+  readonly bundle: (module: string) => Promise<ModuleBundle>;
+}
+
+export type ModuleBundle = Pick<Bundle, "file" | "entry" | "hash">;
+
+export class RemoteModule {
+  /** As it was named. */
+  readonly name: string;
+  private readonly settings: ModuleSettings;
+  private readonly functions = new Map<string, RemoteFunction>();
+  private readonly targets = new Map<string, Target>();
+  private bundled: ModuleBundle | null = null;
+  private bundling: Promise<ModuleBundle> | null = null;
+
+  constructor(module: URL | string, settings: ModuleSettings) {
+    this.name = String(module);
+    this.settings = settings;
+  }
+
+  /** The remote functions by name; asked for one that is not there, it gives one whose calls reject. */
+  get exports(): object {
+    return new Proxy(Object.freeze({}), {
+      get: (_none, name) => (typeof name === "string" && name !== "then" ? this.function(name) : undefined),
+    });
+  }
+
+  /** Its bundle, made now if that has not begun. */
+  load(): Promise<ModuleBundle> {
+    return (this.bundling ??= this.bundleNow());
+  }
+
+  start(
+    name: string,
+    form: CallForm,
+    args: readonly unknown[],
+    transfer: readonly ArrayBuffer[],
+    options: CallOptions,
+    caller: object | null,
+  ): CallHandle {
+    if (this.bundled !== null) return this.startNow(name, form, args, transfer, options, caller, 0);
+    const since = performance.now();
+    return new DeferredCall(
+      this.load().then(() =>
+        this.startNow(name, form, args, transfer, options, caller, performance.now() - since),
+      ),
+      options.signal ?? null,
+    );
+  }
+
+  /** For a call that runs in a slot. */
+  async startNested(
+    name: string,
+    form: CallForm,
+    args: readonly unknown[],
+    options: CallOptions,
+  ): Promise<CallHandle> {
+    const since = performance.now();
+    await this.load();
+    return this.startNow(name, form, args, [], options, null, performance.now() - since, true);
+  }
+
+  private startNow(
+    name: string,
+    form: CallForm,
+    args: readonly unknown[],
+    transfer: readonly ArrayBuffer[],
+    options: CallOptions,
+    caller: object | null,
+    waitedMs: number,
+    isNested = false,
+  ): CallHandle {
+    const { signal = null, deadlineMs, priority = 0, retries = 0 } = options;
+    return this.settings.plane.start({
+      isNested,
+      target: this.targetOf(name),
+      form,
+      args,
+      transfer,
+      signal,
+      deadlineMs: deadlineMs === undefined ? null : deadlineMs - waitedMs,
+      priority,
+      retries,
+      caller,
+    });
+  }
+
+  private targetOf(name: string): Target {
+    const found = this.targets.get(name);
+    if (found !== undefined) return found;
+    const { plane, runtime } = this.settings;
+    const { file, entry } = this.bundled!;
+    const target = plane.target({ bundle: file, runtime: runtime.url, module: entry, name });
+    this.targets.set(name, target);
+    return target;
+  }
+
+  private function(name: string): RemoteFunction {
+    const found = this.functions.get(name) ?? remoteFunction(this, name, {});
+    this.functions.set(name, found);
+    return found;
+  }
+
+  private async bundleNow(): Promise<ModuleBundle> {
+    const { plane, bundle } = this.settings;
+    plane.warm(); // beside the bundling, which takes about as long
+    return (this.bundled = await bundle(this.name));
+  }
+}
