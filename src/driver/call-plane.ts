@@ -32,8 +32,13 @@ export interface CallRequest {
   readonly priority: number;
   readonly retries: number;
   readonly isNested: boolean;
-  /** Frames of the caller, for the stacks of errors; null: not known. */
-  readonly caller: { readonly stack?: string } | null;
+  /** Where it was made, for the stacks of errors; null: not known. */
+  readonly caller: Caller | null;
+}
+
+export interface Caller {
+  /** Lines of a stack; null: not known. */
+  frames(): string | null;
 }
 
 /** A call that was made. */

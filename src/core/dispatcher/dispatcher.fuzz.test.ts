@@ -21,6 +21,8 @@ function check(condition: boolean, what: () => string): asserts condition {
 interface SeenSlot {
   readonly slot: number;
   readonly canRevoke: boolean;
+  /** It was told to end, and will. */
+  isEnding: boolean;
   readonly calls: { readonly call: number; hasBegun: boolean; isBlocked: boolean }[];
 }
 
@@ -94,7 +96,8 @@ class Life {
         check(this.slots.get(effect.slot)?.calls.some(({ call }) => call === effect.call) === true, why);
         return;
       case "TerminateSlot":
-        check(this.slots.has(effect.slot), why);
+        check(this.slots.get(effect.slot)?.isEnding === false, why);
+        this.slots.get(effect.slot)!.isEnding = true;
         return;
       case "SettleCall":
         check(this.unsettled.delete(effect.call), () => `${why()} settles what is settled`);
@@ -137,7 +140,8 @@ class Life {
   }
 
   join(): void {
-    const slot: SeenSlot = { slot: ++this.lastSlot, canRevoke: chance(this.chances, 0.8), calls: [] };
+    const canRevoke = chance(this.chances, 0.8);
+    const slot: SeenSlot = { slot: ++this.lastSlot, canRevoke, isEnding: false, calls: [] };
     this.slots.set(slot.slot, slot);
     this.give({ kind: "SlotJoined", slot: slot.slot, canRevoke: slot.canRevoke });
   }
@@ -216,7 +220,12 @@ function play(seed: number): Life {
     check(turn < 2000, () => `never settled: ${[...life.unsettled].join(" ")}`);
     life.now += 5;
     life.give({ kind: "TimePassed" });
-    for (const slot of Array.from(life.slots.values())) if (slot.calls.length > 0) life.end(slot, 0);
+    for (const slot of Array.from(life.slots.values())) {
+      if (slot.isEnding) {
+        life.exit(slot);
+        life.join();
+      } else if (slot.calls.length > 0) life.end(slot, 0);
+    }
   }
   check(life.unsettled.size === 0 && life.hasDrained, () => "it has not drained");
   return life;

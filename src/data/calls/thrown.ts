@@ -51,8 +51,7 @@ export function fromThrown({ error, properties, value }: Thrown, callerStack: st
     });
   }
   if (callerStack !== null) {
-    const frames = callerStack.slice(callerStack.indexOf("\n") + 1);
-    made.stack = `${made.stack ?? String(made)}\n    at --- called from ---\n${frames}`;
+    made.stack = `${made.stack ?? String(made)}\n    at --- called from ---\n${callerStack}`;
   }
   return made;
 }

@@ -3,7 +3,7 @@
 // Owner of: its bundle, its targets. A module that changes on disk afterwards stays what it was in this connection.
 
 import type { Bundle } from "../../bundle/bundle.ts";
-import type { CallHandle, CallPlane, Target } from "../../driver/call-plane.ts";
+import type { CallHandle, Caller, CallPlane, Target } from "../../driver/call-plane.ts";
 import type { CallForm } from "../../protocol/calls.ts";
 import { DeferredCall } from "./deferred-call.ts";
 import type { CallOptions } from "./options.ts";
@@ -50,7 +50,7 @@ export class RemoteModule {
     args: readonly unknown[],
     transfer: readonly ArrayBuffer[],
     options: CallOptions,
-    caller: object | null,
+    caller: Caller | null,
   ): CallHandle {
     if (this.bundled !== null) return this.startNow(name, form, args, transfer, options, caller, 0);
     const since = performance.now();
@@ -80,7 +80,7 @@ export class RemoteModule {
     args: readonly unknown[],
     transfer: readonly ArrayBuffer[],
     options: CallOptions,
-    caller: object | null,
+    caller: Caller | null,
     waitedMs: number,
     isNested = false,
   ): CallHandle {

@@ -6,8 +6,9 @@
 import { isMoved, transferables } from "../../data/calls/moved.ts";
 import { requirePortable } from "../../data/portable.ts";
 import { ShoalError } from "../../errors.ts";
-import type { CallHandle } from "../../driver/call-plane.ts";
+import type { CallHandle, Caller } from "../../driver/call-plane.ts";
 import type { CallForm } from "../../protocol/calls.ts";
+import { caller } from "./caller.ts";
 import { checkCallOptions, type CallOptions } from "./options.ts";
 import type { RemoteModule } from "./remote-module.ts";
 
@@ -46,7 +47,7 @@ export interface RemoteRef {
   readonly name: string;
   readonly options: CallOptions;
   /** Makes a call of any form. Never throws: what is wrong rejects. */
-  start(form: CallForm, args: readonly unknown[], options: CallOptions, caller: object | null): CallHandle;
+  start(form: CallForm, args: readonly unknown[], options: CallOptions, caller: Caller | null): CallHandle;
 }
 
 /** The reference behind a remote function; VALUE_INVALID for anything else. */
@@ -80,18 +81,16 @@ function asResult(handle: CallHandle): CallPromise {
 
 export function remoteFunction(module: RemoteModule, name: string, options: CallOptions): RemoteFunction {
   checkCallOptions(options);
-  const start: RemoteRef["start"] = (form, args, more, caller) => {
+  const start: RemoteRef["start"] = (form, args, more, from) => {
     try {
       const { values, transfer } = prepare(args, more.transfer);
-      return module.start(name, form, values, transfer, more, caller);
+      return module.start(name, form, values, transfer, more, from);
     } catch (error) {
       return failed(error);
     }
   };
   const call = (...args: unknown[]): CallPromise => {
-    const caller = {};
-    Error.captureStackTrace(caller, call);
-    return asResult(start("call", args, options, caller));
+    return asResult(start("call", args, options, caller()));
   };
   const ref: RemoteRef = { module, name, options, start };
   return Object.assign(call, {

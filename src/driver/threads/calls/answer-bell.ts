@@ -27,9 +27,10 @@ export class AnswerBell {
     for (let rounds = 0; !this.isStopped;) {
       const rings = ringsOf(this.doorbell);
       if (this.hear() > 0) {
-        if (++rounds < roundsMax) continue;
-        rounds = 0;
-        await new Promise((resolve) => setImmediate(resolve));
+        // Those who waited go on first: what they call next is on its way before the next wait begins.
+        if (++rounds < roundsMax) await undefined;
+        else await new Promise((resolve) => setImmediate(resolve));
+        rounds %= roundsMax;
         continue;
       }
       listenTo(this.doorbell);

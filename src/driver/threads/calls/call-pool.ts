@@ -27,6 +27,7 @@ import type {
 import type { MemoryLimits } from "../memory-limits.ts";
 import { MemoryWatch } from "../memory-watch.ts";
 import { AnswerBell } from "./answer-bell.ts";
+import { Attendance } from "./attendance.ts";
 import { CallSlot, type CallSlotListener, type CallSlotOptions } from "./call-slot.ts";
 import { NestedCalls } from "./nested-calls.ts";
 import { PendingCall } from "./pending-call.ts";
@@ -55,7 +56,7 @@ export class CallPool implements CallPlane, CallSlotListener {
   private readonly events: DispatcherEvent[] = [];
   private readonly bell: AnswerBell;
   private readonly nestedCalls: NestedCalls;
-  private readonly watch: MemoryWatch | null;
+  private readonly attendance: Attendance;
   private readonly toWake = new Set<CallSlot>();
   private isGiving = false;
   private isWaking = false;
@@ -66,7 +67,6 @@ export class CallPool implements CallPlane, CallSlotListener {
   private failedStarts = 0;
   private timer: NodeJS.Timeout | null = null;
   private timerAt: number | null = null;
-  private readonly alive = setInterval(() => {}, longTimerMs).unref();
   private drained: { readonly resolve: (result: DrainResult) => void; readonly endedBefore: number } | null =
     null;
 
@@ -75,10 +75,12 @@ export class CallPool implements CallPlane, CallSlotListener {
     this.dispatcher = createDispatcher(options.limits);
     this.bell = new AnswerBell(() => this.hear());
     this.nestedCalls = new NestedCalls((request) => this.onNested(request));
-    this.watch =
-      options.memoryLimits === null
-        ? null
-        : new MemoryWatch(options.memoryLimits, () => [...this.slots.values()].map(({ host }) => host));
+    const { memoryLimits } = options;
+    const hosts = () => [...this.slots.values()].map(({ host }) => host);
+    this.attendance = new Attendance(
+      () => this.pending.size > 0,
+      memoryLimits === null ? null : new MemoryWatch(memoryLimits, hosts),
+    );
   }
 
   target(ref: TargetRef): Target {
@@ -100,10 +102,7 @@ export class CallPool implements CallPlane, CallSlotListener {
       return pending;
     }
     if (this.slots.size < this.options.slots) this.warm();
-    if (this.pending.size === 0) {
-      this.alive.ref();
-      this.watch?.begin();
-    }
+    this.attendance.begin();
     this.pending.set(pending.call, pending);
     const { signal, deadlineMs } = request;
     if (signal !== null) {
@@ -155,7 +154,7 @@ export class CallPool implements CallPlane, CallSlotListener {
       );
     }
     if (this.timer !== null) clearTimeout(this.timer);
-    clearInterval(this.alive);
+    this.attendance.end();
     this.bell.stop();
     await Promise.all([...this.slots.values()].map((slot) => slot.terminate("the connection was closed")));
   }
@@ -308,7 +307,7 @@ export class CallPool implements CallPlane, CallSlotListener {
         // Printing the caller's frames is expensive: only errors are worth it.
         return this.settle(
           pending,
-          fromThrown(value as Thrown, pending.request.caller?.stack ?? null),
+          fromThrown(value as Thrown, pending.request.caller?.frames() ?? null),
           null,
           true,
         );
@@ -323,9 +322,6 @@ export class CallPool implements CallPlane, CallSlotListener {
   private settle(pending: PendingCall, error: unknown, value: unknown, isFailure: boolean): void {
     this.pending.delete(pending.call);
     pending.settle(error, value, isFailure);
-    if (this.pending.size > 0) return;
-    this.alive.unref();
-    this.watch?.end();
   }
 
   private arm(): void {

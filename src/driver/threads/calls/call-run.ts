@@ -14,11 +14,13 @@ export interface RunPorts {
   onBlocked(by: 1 | -1): void;
 }
 
-export class CallRun {
+export class CallRun implements CallContext {
   readonly ticket: number;
   /** Its entry in shared memory; −1: it is answered by messages. */
   entry: number;
   beginsAt = 0;
+  module = "";
+  name = "";
   stream: StreamSource | null = null;
   /** What made it fail besides throwing, whatever its function does. */
   failedWith: { readonly error: unknown } | null = null;
@@ -45,6 +47,16 @@ export class CallRun {
   fail(error: unknown): void {
     this.failedWith ??= { error };
     this.reject?.(this.failedWith.error);
+  }
+
+  get slot(): number {
+    return this.ports.slot;
+  }
+
+  of({ module, name }: TargetRef): this {
+    this.module = module;
+    this.name = name;
+    return this;
   }
 
   /** Rejects when it fails besides throwing. */
@@ -82,24 +94,8 @@ export class CallRun {
     this.ports.send({ kind: "unblocked", ticket: this.ticket });
   }
 
-  contextOf({ module, name }: TargetRef): CallContext {
-    const { ticket, ports } = this;
-    const signal = (): AbortSignal => this.signal;
-    return {
-      module,
-      name,
-      slot: ports.slot,
-      get signal() {
-        return signal();
-      },
-      ticket,
-      block: () => this.block(),
-      unblock: () => this.unblock(),
-    } as CallContext;
-  }
-
   /** Code that computes without a pause takes no message: the flag in shared memory tells it. */
-  private get signal(): AbortSignal {
+  get signal(): AbortSignal {
     const controller = this.abortController;
     if (!controller.signal.aborted && this.ports.shared?.isAborted(this.ticket) === true)
       controller.abort(new ShoalError("CANCELLED", "the call was aborted"));

@@ -21,6 +21,7 @@ import { CallRun, type RunPorts } from "./call-run.ts";
 import { runBatch } from "./call-batch.ts";
 import { NestedPlane } from "./nested-plane.ts";
 import { payloadMax, type SharedCalls } from "./shared-calls.ts";
+import { Spin } from "./spin.ts";
 import { isStream, StreamSource } from "./stream-source.ts";
 
 export interface ServerPorts {
@@ -64,6 +65,7 @@ export class CallServer {
 
   private readonly nested: NestedPlane;
   private readonly runPorts: RunPorts;
+  private readonly spin = new Spin();
   /** Calls that wait for messages. */
   private blocked = 0;
 
@@ -152,6 +154,7 @@ export class CallServer {
   private blockForCall(): boolean {
     const { shared } = this.ports;
     if (shared === null || this.runs.size > 0) return false;
+    if (this.spin.until(() => shared.hasOrder())) return true;
     if (!shared.listen()) return true;
     shared.blockForOrder(blockMs);
     return shared.hasOrder();
@@ -179,7 +182,7 @@ export class CallServer {
     run.beginsAt = performance.now();
     let result: unknown;
     try {
-      setCallContext(run.contextOf(found.ref!));
+      setCallContext(run.of(found.ref!));
       const { fn } = found; // called as itself, not as a method
       result = this.nested.within(run, () =>
         form === 0 ? fn(...args) : runBatch(fn, args[0] as readonly unknown[], form === 2),

@@ -115,7 +115,7 @@ export class NestedPlane implements CallPlane {
     const ended = this.end(nested);
     if (ended === null) return; // aborted meanwhile
     if (result.kind === "value") ended.resolve(result.value);
-    else ended.reject(fromThrown(result.thrown, ended.request.caller?.stack ?? null));
+    else ended.reject(fromThrown(result.thrown, ended.request.caller?.frames() ?? null));
   }
 
   warm(): void {}
