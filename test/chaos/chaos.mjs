@@ -228,6 +228,13 @@ async function chaos(seed, right) {
   return { seed, ...counts, incarnations: journal.incarnations, tasks: journal.finished, ms, problems };
 }
 
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, () => {
+    for (const pid of living()) process.kill(pid, "SIGKILL");
+    process.exit(130);
+  });
+}
+
 let failed = 0;
 try {
   const right = await clean();
