@@ -32,6 +32,10 @@ export interface ConnectOptions {
    * semantics (arguments are cloned all the same), one thing at a time, and nothing can end code that does not end.
    */
   readonly mode?: "slots" | "inline";
+  /** Calls of functions that may wait for a slot: one more is refused with QUEUE_FULL. Default 1,000,000. From 1. */
+  readonly waitingCallsMax?: number;
+  /** How long a call that was aborted may take to end before its slot is replaced. Default 1,000. From 0. */
+  readonly abortGraceMs?: number;
   /** Where bundles and scratch files are kept. Default: `.shoal` in `directory`. */
   readonly stateDir?: string;
   /** Relative paths are relative to this directory. Default: the current one. */
@@ -73,6 +77,10 @@ export async function connect(options: ConnectOptions = {}): Promise<Shoal> {
   if (mode !== "slots" && mode !== "inline") {
     throw new ShoalError("BAD_OPTION", `mode must be "slots" or "inline", received ${quoted(mode)}`);
   }
+  const limits = {
+    waitingMax: whole("waitingCallsMax", options.waitingCallsMax ?? 1_000_000, 1, Number.MAX_SAFE_INTEGER),
+    abortGraceMs: whole("abortGraceMs", options.abortGraceMs ?? 1000, 0, 2 ** 31 - 1),
+  };
   const directory = path.resolve(options.directory ?? ".");
   const stateDir = path.resolve(directory, options.stateDir ?? ".shoal");
   const plan = { slots, memoryBytes, usableBytes: usableBytes() };
@@ -91,6 +99,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Shoal> {
       new CallPool({
         ...common,
         preload: null,
+        limits,
         ...(mode === "inline" ? { isolation: "inline", memoryLimits: null } : {}),
       }),
     bundle: async (module) => await bundle(moduleEntry(module, directory), { stateDir, runtimeExports }),

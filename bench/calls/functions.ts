@@ -27,3 +27,8 @@ export function sometimes(n: number): number {
   if (n % 100 === 7) throw new RangeError(`no ${n}`);
   return n;
 }
+
+/** Ends the thread at once, by a door that nothing guards: as a native crash would. */
+export function endThread(): void {
+  (process as unknown as { reallyExit(code: number): void }).reallyExit(9);
+}

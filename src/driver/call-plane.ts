@@ -77,6 +77,8 @@ export interface CallPlane {
   /** Starts the slots, if that has not been done. */
   warm(): void;
   figures(): CallFigures;
+  /** Drops calls that wait, or aborts those that run; they reject with `reason`. Returns how many. */
+  end(which: "waiting" | "running", reason: unknown): number;
   /** Takes no new calls; settles when all have ended, or were cancelled `deadlineMs` from now. */
   drain(deadlineMs: number | null): Promise<DrainResult>;
   /** Answers calls that user code in a slot makes. */

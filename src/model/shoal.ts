@@ -140,6 +140,19 @@ export class Shoal {
     return this.functions.figures();
   }
 
+  /** Drops all calls that wait for a slot: they certainly do not happen, and reject with `reason`. Returns how many. */
+  cancelCalls(reason: unknown = new ShoalError("CANCELLED", "the call was cancelled")): number {
+    return this.functions.end("waiting", reason);
+  }
+
+  /**
+   * Aborts all calls that run: they reject with `reason` at once, their functions get their signal (callContext), and a
+   * slot whose function does not stop within the grace time is replaced. Returns how many.
+   */
+  abortCalls(reason: unknown = new ShoalError("CANCELLED", "the call was aborted")): number {
+    return this.functions.end("running", reason);
+  }
+
   /**
    * Takes no new calls, and waits until all have ended; after `deadlineMs` those that have not are cancelled. Says how
    * many ended and how many were cancelled. `close()` afterwards ends the slots.

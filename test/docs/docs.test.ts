@@ -77,26 +77,36 @@ describe("README", () => {
     expect(tsv("index").get("Frankenstein")).toContain("books/pg-frankenstein.txt");
   });
 
-  test("its program prints a count", async () => {
+  /** Runs a program of the README and gives what it prints. */
+  async function run(name: string): Promise<string> {
+    const outfile = project.at(`${name}.mjs`);
     await build({
-      entryPoints: [project.at("program.ts")],
-      outfile: project.at("program.mjs"),
+      entryPoints: [project.at(`${name}.ts`)],
+      outfile,
       bundle: true,
       packages: "external",
       format: "esm",
       platform: "node",
       target: "node20",
     });
-    const { status, stdout, stderr } = spawnSync(process.execPath, ["program.mjs"], {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [outfile], {
       cwd: project.dir,
       encoding: "utf8",
     });
     expect(stderr).toBe("");
     expect(status).toBe(0);
+    return stdout;
+  }
+
+  test("its program prints a count", async () => {
     const long = readdirSync(booksDir)
       .flatMap((name) => readFileSync(path.join(booksDir, name), "utf8").split(/\r?\n/))
       .filter((line) => line.replace(/^\ufeff/, "").length >= 75);
-    expect(stdout.trim()).toBe(`${long.length} lines of at least 75 characters`);
+    expect(await run("program")).toBe(`${long.length} lines of at least 75 characters\n`);
+  });
+
+  test("its functions run in slots", async () => {
+    expect(await run("functions")).toBe("9592\n1229\n2262\n3245\n");
   });
 
   test("names only scripts, files and options that exist", () => {
@@ -211,5 +221,44 @@ describe("what is documented elsewhere", () => {
     const options = [...stdout.matchAll(/^\s+(?:-\w, )?(--[a-z-]+)/gm)].map((match) => match[1]!);
     expect(options.length).toBeGreaterThan(8);
     for (const option of options) expect(text).toContain(option);
+  });
+});
+
+describe("docs/cli.md on shoal each", () => {
+  const text = readFileSync(path.join(root, "docs/cli.md"), "utf8");
+
+  test("has every option of its --help", async () => {
+    const { stdout } = await project.shoal("each", "--help");
+    const options = [...stdout.matchAll(/^\s+(?:-\w, )?(--[a-z-]+)/gm)].map((match) => match[1]!);
+    expect(options.length).toBeGreaterThan(15);
+    for (const option of options) expect(text).toContain(`${option}`);
+  });
+
+  const examples = [...text.matchAll(/^```console\n([\s\S]*?)^```/gm)].map((match) => match[1]!);
+
+  test("has examples", () => expect(examples.length).toBeGreaterThanOrEqual(4));
+
+  test.each(examples.map((example) => [example.split("\n")[0]!, example]))("%s", (_first, example) => {
+    // Each line that begins with "$ " is run in one shell; what follows it is what it must print.
+    const lines = example.trimEnd().split("\n");
+    const commands = lines.filter((line) => line.startsWith("$ ")).map((line) => line.slice(2));
+    const shoalHere = `shoal() { "${process.execPath}" "${path.join(root, "dist/cli/main.js")}" "$@"; }`;
+    const { stdout, stderr } = spawnSync("sh", ["-c", [shoalHere, ...commands].join("\n")], {
+      cwd: project.dir,
+      encoding: "utf8",
+      input: "",
+      env: { ...process.env, NO_COLOR: "1" },
+    });
+    expect(stderr).not.toContain("error");
+    expect(stdout.trimEnd().split("\n")).toEqual(lines.filter((line) => !line.startsWith("$ ")));
+  });
+
+  test("has a program that prints what it says", async () => {
+    const [, program] = /^```ts\n(import \{ each \}[\s\S]*?)^```/m.exec(text)!;
+    project.write("each.mjs", program!);
+    project.write("a.txt", "1\n2\n");
+    project.write("b.txt", "1\n");
+    const { stdout } = spawnSync(process.execPath, ["each.mjs"], { cwd: project.dir, encoding: "utf8" });
+    expect(stdout).toBe("a.txt 2\nb.txt 1\n");
   });
 });

@@ -17,6 +17,7 @@ import { alarmsDue, callEnded, callKept, callRevoked, endCall, loseWaiting, slot
 import { worked } from "./overdue.ts";
 import {
   defaultDispatcherLimits,
+  type CallNumber,
   type DispatcherEffect,
   type DispatcherEvent,
   type DispatcherLimits,
@@ -26,6 +27,8 @@ import { ignore, newState, settle, type CallCounts, type DispatcherState } from 
 export interface Dispatcher extends Machine<DispatcherEvent, DispatcherEffect> {
   /** Calls that wait for a slot. */
   waiting(): number;
+  /** Whether it waits for a slot. */
+  isWaiting(call: CallNumber): boolean;
   /** Calls that have not ended. */
   size(): number;
   counts(): Readonly<CallCounts>;
@@ -55,6 +58,7 @@ export function createDispatcher(limits: Partial<DispatcherLimits> = {}): Dispat
       return alarm === null || (drain !== null && drain < alarm) ? drain : alarm;
     },
     waiting: () => state.queue.size,
+    isWaiting: (call) => state.calls.get(call)?.place === "waiting",
     size: () => state.calls.size,
     counts: () => state.counts,
     state: () => state,

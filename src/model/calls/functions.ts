@@ -56,6 +56,10 @@ export class Functions {
     return this.started?.figures() ?? null;
   }
 
+  end(which: "waiting" | "running", reason: unknown): number {
+    return this.started?.end(which, reason) ?? 0;
+  }
+
   async drain(deadlineMs: number | null): Promise<DrainResult> {
     return this.started === null ? { ended: 0, cancelled: 0 } : await this.started.drain(deadlineMs);
   }

@@ -31,6 +31,7 @@ import { Attendance } from "./attendance.ts";
 import { CallSlot, type CallSlotListener, type CallSlotOptions } from "./call-slot.ts";
 import { NestedCalls } from "./nested-calls.ts";
 import { PendingCall } from "./pending-call.ts";
+import { refusal } from "./refusal.ts";
 
 export interface CallPoolOptions extends Omit<CallSlotOptions, "doorbell"> {
   readonly slots: number;
@@ -39,7 +40,7 @@ export interface CallPoolOptions extends Omit<CallSlotOptions, "doorbell"> {
   readonly onPrint: (text: string) => void;
 }
 
-/** Slots that end before they took a call, in a row, after which what waits is told so. */
+/** Slots that end before they can take calls, in a row, after which what waits is told so. */
 const startsMax = 3;
 const longTimerMs = 2 ** 30;
 
@@ -51,6 +52,8 @@ export class CallPool implements CallPlane, CallSlotListener {
   private readonly options: CallPoolOptions;
   private readonly dispatcher: Dispatcher;
   private readonly slots = new Map<number, CallSlot>();
+  /** Slots that took calls. */
+  private readonly joined = new WeakSet<CallSlot>();
   private readonly pending = new Map<number, PendingCall>();
   private readonly targets = new Map<string, Target>();
   private readonly events: DispatcherEvent[] = [];
@@ -91,8 +94,17 @@ export class CallPool implements CallPlane, CallSlotListener {
   }
 
   warm(): void {
+    // The first alone: the first result is there sooner when slots do not compete for the cores as they start.
     if (this.isClosed) return;
-    while (this.slots.size < this.options.slots) this.startSlot();
+    if (this.slots.size === 0) this.startSlot();
+    else if (this.failedStarts >= startsMax && this.slots.size < this.options.slots) {
+      this.failedStarts--; // one more try
+      this.startSlot();
+    }
+  }
+
+  private startOthers(): void {
+    while (!this.isClosed && this.slots.size < this.options.slots) this.startSlot();
   }
 
   start(request: CallRequest): CallHandle {
@@ -101,7 +113,7 @@ export class CallPool implements CallPlane, CallSlotListener {
       pending.settle(new ShoalError("CLOSED", "the connection was closed"), null, true);
       return pending;
     }
-    if (this.slots.size < this.options.slots) this.warm();
+    this.warm();
     this.attendance.begin();
     this.pending.set(pending.call, pending);
     const { signal, deadlineMs } = request;
@@ -134,6 +146,17 @@ export class CallPool implements CallPlane, CallSlotListener {
     };
   }
 
+  end(which: "waiting" | "running", reason: unknown): number {
+    const calls = [...this.pending.values()].filter(
+      ({ call }) => this.dispatcher.isWaiting(call) === (which === "waiting"),
+    );
+    for (const pending of calls) {
+      pending.endReason = { reason };
+      this.give({ kind: "CallCancelled", call: pending.call });
+    }
+    return calls.length;
+  }
+
   async drain(deadlineMs: number | null): Promise<DrainResult> {
     if (this.isClosed || this.drained !== null) throw new ShoalError("CLOSED", "it is being closed already");
     const deadline = deadlineMs === null ? null : clock() + deadlineMs;
@@ -162,13 +185,11 @@ export class CallPool implements CallPlane, CallSlotListener {
   // What slots say
 
   returned(pending: PendingCall, value: unknown, runMicros: number | null): void {
-    this.failedStarts = 0;
     pending.result = { isThrown: false, value };
     this.callEnded(pending, false, runMicros);
   }
 
   threw(pending: PendingCall, thrown: Thrown, runMicros: number | null): void {
-    this.failedStarts = 0;
     pending.result = { isThrown: true, value: thrown };
     this.callEnded(pending, true, runMicros);
   }
@@ -211,7 +232,11 @@ export class CallPool implements CallPlane, CallSlotListener {
     const slot = new CallSlot(number, { isolation, preload, heapBytes, doorbell: this.bell.doorbell }, this);
     this.slots.set(number, slot);
     void slot.host.ready.then(() => {
-      if (this.slots.has(number)) this.give({ kind: "SlotJoined", slot: number, canRevoke: slot.canRevoke });
+      if (!this.slots.has(number)) return;
+      this.give({ kind: "SlotJoined", slot: number, canRevoke: slot.canRevoke });
+      this.failedStarts = 0;
+      this.joined.add(slot);
+      this.startOthers();
     });
     void slot.exited.then(({ error }) => this.slotExited(slot, error));
   }
@@ -222,7 +247,7 @@ export class CallPool implements CallPlane, CallSlotListener {
     this.nestedCalls.slotExited(slot);
     if (this.isClosed) return;
     const unbegun = slot.unbegun().map(({ call }) => call);
-    this.failedStarts++;
+    if (!this.joined.delete(slot)) this.failedStarts++;
     this.give({ kind: "SlotExited", slot: slot.slot, error, unbegun });
     if (this.failedStarts < startsMax) this.startSlot();
     else if (this.slots.size === 0) {
@@ -339,35 +364,5 @@ export class CallPool implements CallPlane, CallSlotListener {
             },
             Math.min(longTimerMs, Math.max(0, at - clock())),
           ).unref();
-  }
-}
-
-/** Why a call was not done, as an error. */
-function refusal({ request }: PendingCall, outcome: CallOutcome): unknown {
-  const { name } = request.target.ref;
-  switch (outcome.kind) {
-    case "cancelled":
-      return request.signal?.aborted === true
-        ? request.signal.reason
-        : new ShoalError(
-            "CANCELLED",
-            `the call of ${name} was cancelled: the pool was drained, and its time is over`,
-          );
-    case "expired":
-      return new ShoalError(
-        "DEADLINE_EXCEEDED",
-        `the call of ${name} ${outcome.hasBegun ? "had begun, and did not end" : "did not begin"} ` +
-          `within its deadline of ${request.deadlineMs} ms`,
-        { details: { hasBegun: outcome.hasBegun, deadlineMs: request.deadlineMs } },
-      );
-    case "refused":
-      return outcome.why === "full"
-        ? new ShoalError(
-            "QUEUE_FULL",
-            `the call of ${name} was refused: ${outcome.waiting} calls wait already`,
-          )
-        : new ShoalError("DRAINING", `the call of ${name} was refused: the connection is being drained`);
-    default:
-      return new ShoalError("INTERNAL", `a call that was ${outcome.kind} is no refusal`);
   }
 }

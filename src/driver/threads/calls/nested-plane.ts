@@ -79,7 +79,7 @@ export class NestedPlane implements CallPlane {
       if (signal?.aborted === true) return reject(signal.reason);
       const onAbort = (): void => {
         this.send({ kind: "nested-cancelled", nested });
-        this.end(nested)?.reject(signal!.reason);
+        this.take(nested)?.reject(signal!.reason);
       };
       signal?.addEventListener("abort", onAbort);
       this.underWay.set(nested, { request, run, resolve, reject, onAbort });
@@ -112,7 +112,7 @@ export class NestedPlane implements CallPlane {
   }
 
   receive(nested: number, result: NestedResult): void {
-    const ended = this.end(nested);
+    const ended = this.take(nested);
     if (ended === null) return; // aborted meanwhile
     if (result.kind === "value") ended.resolve(result.value);
     else ended.reject(fromThrown(result.thrown, ended.request.caller?.frames() ?? null));
@@ -125,6 +125,10 @@ export class NestedPlane implements CallPlane {
     return { ...none, waiting: 0, running: this.underWay.size, slots: 0 };
   }
 
+  end(): number {
+    return 0; // the calls are the program's
+  }
+
   drain(): Promise<DrainResult> {
     return Promise.resolve({ ended: 0, cancelled: 0 });
   }
@@ -133,7 +137,7 @@ export class NestedPlane implements CallPlane {
     return Promise.resolve(); // the slots are the program's
   }
 
-  private end(nested: number): UnderWay | null {
+  private take(nested: number): UnderWay | null {
     const ended = this.underWay.get(nested);
     if (ended === undefined) return null;
     this.underWay.delete(nested);

@@ -28,6 +28,8 @@ export class PendingCall implements CallHandle {
   result: { readonly isThrown: boolean; readonly value: unknown } | null = null;
   private sink: StreamSink | null = null;
   onAbort: (() => void) | null = null;
+  /** Why it was ended from here, besides its signal. Written by the pool. */
+  endReason: { readonly reason: unknown } | null = null;
 
   constructor(call: number, request: CallRequest) {
     this.call = call;
