@@ -23,6 +23,7 @@ import type { MapOptions, MapOutcome, MapResults } from "./calls/map.ts";
 import type { Remote, RemoteFunction } from "./calls/remote.ts";
 import type { ModuleBundle } from "./calls/remote-module.ts";
 import { runJob } from "./job-run.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /** A job: the value itself, or the file that exports it. */
 export type JobRef<P extends Parameters = Parameters, R = unknown> = Job<P, R> | URL | string;
@@ -277,23 +278,6 @@ async function entryOf(job: JobRef, directory: string): Promise<string> {
   throw new ShoalError("JOB_NOT_FOUND", "the file that defines this job cannot be found from its stack", {
     hint: 'Pass the file instead of the value: shoal.run(new URL("./job.ts", import.meta.url), …).',
   });
-}
-
-/** What `work` gives, unless the signal comes first: there is nothing yet to clean up. */
-async function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
-  if (signal === undefined) return await work;
-  work.catch(() => {}); // its failure is of no interest after an abort
-  let onAbort = (): void => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort);
-    if (signal.aborted) onAbort();
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }
 
 function checkOptions(options: RunOptions): void {

@@ -3,6 +3,7 @@
 // Owner of: its bundle, its targets. A module that changes on disk afterwards stays what it was in this connection.
 
 import type { Bundle } from "../../bundle/bundle.ts";
+import { transferables } from "../../data/calls/moved.ts";
 import type { CallHandle, Caller, CallPlane, Target } from "../../driver/call-plane.ts";
 import type { CallForm } from "../../protocol/calls.ts";
 import { DeferredCall } from "./deferred-call.ts";
@@ -54,9 +55,12 @@ export class RemoteModule {
   ): CallHandle {
     if (this.bundled !== null) return this.startNow(name, form, args, transfer, options, caller, 0);
     const since = performance.now();
+    // What is moved is gone from the caller now, not when the bundle is there.
+    const values = transfer.length === 0 ? args : structuredClone(args, { transfer: [...transfer] });
+    const moved = transfer.length === 0 ? transfer : transferables(values, "the arguments");
     return new DeferredCall(
       this.load().then(() =>
-        this.startNow(name, form, args, transfer, options, caller, performance.now() - since),
+        this.startNow(name, form, values, moved, options, caller, performance.now() - since),
       ),
       options.signal ?? null,
     );

@@ -177,8 +177,8 @@ export class CallServer {
   ): Promise<unknown> | typeof done {
     const found = this.target(target);
     const run = new CallRun(ticket, entry, this.runPorts);
-    this.current = run;
     if (found.fn === undefined) return this.beginLater(run, found, form, args);
+    this.current = run;
     run.beginsAt = performance.now();
     let result: unknown;
     try {
