@@ -115,7 +115,7 @@ test("inputs are pulled as jobs end, and results that nobody takes hold back new
 test("leaving the loop kills what runs", async () => {
   const pidFile = at("pid");
   for await (const result of each(
-    "if [ {} = 2 ]; then echo $$ > pid; sleep 100; fi; until [ -s pid ]; do :; done",
+    "if [ {} = 2 ]; then echo $$ > pid; sleep 100; fi; until [ -s pid ]; do sleep 0.01; done",
     ["1", "2"],
     {
       jobs: 2,
@@ -211,6 +211,7 @@ test("progress counts jobs, and knows how many there are", async () => {
   const told: EachProgress[] = [];
   await all("exit {}", ["0", "1", "0"], { jobs: 1, onProgress: (progress) => told.push(progress) });
   expect(told.every(({ total }) => total === 3)).toBe(true);
+  expect(new Set(told.map(({ succeeded, failed }) => succeeded + failed))).toEqual(new Set([0, 1, 2, 3]));
   expect(told.at(-1)).toMatchObject({ succeeded: 2, failed: 1, running: 0, etaMs: 0 });
 });
 

@@ -19,12 +19,10 @@ export interface EachRun extends AsyncIterable<EachResult> {
   /** Starts nothing more; the iteration ends with the jobs that run. */
   drain(): void;
   /**
-   * Starts nothing more, passes the signal on to the jobs that run, and after 5 s kills those that go on. The iteration
+   * Starts nothing more, passes the signal (SIGTERM) on to the jobs that run, and after 5 s kills those that go on. The iteration
    * ends with the jobs that succeed all the same; the others are neither among the results nor in the joblog.
    */
   cancel(signal?: NodeJS.Signals): void;
-  /** Kills all that runs at once: for a process that is about to end. */
-  kill(): void;
 }
 
 /**
@@ -71,9 +69,6 @@ export function each(
     },
     cancel(signal = "SIGTERM") {
       order((begun) => begun.cancel(signal));
-    },
-    kill() {
-      runner?.kill();
     },
     async *[Symbol.asyncIterator]() {
       if (runner !== null) throw new ShoalError("CLOSED", "a run of each was iterated twice; it can be once");

@@ -4,6 +4,7 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { OutputFile } from "./output-file.ts";
+import { guardGroup, isGroupAlive, signalGroup, unguardGroup } from "./process-group.ts";
 
 export interface JobCommand {
   readonly shell: string;
@@ -19,8 +20,8 @@ export interface JobEnd {
   readonly refusal: NodeJS.ErrnoException | null;
 }
 
-const groupLookMs = 5;
-/** A group that SIGKILL does not end has nothing left but zombies, or waits for a disk. */
+const groupLookMs = 10;
+/** A group that SIGKILL does not end waits for a disk. */
 const looksAfterKill = 10;
 
 export class JobProcess {
@@ -60,6 +61,7 @@ export class JobProcess {
       return;
     }
     this.child = child;
+    if (child.pid !== undefined) guardGroup(child.pid);
     child.once("error", (error) => {
       if (child.pid === undefined) this.end({ exitCode: null, signal: null, refusal: error });
     });
@@ -70,7 +72,9 @@ export class JobProcess {
   signal(signal: NodeJS.Signals): void {
     this.isSignalled = true;
     if (signal === "SIGKILL") this.looksLeft = looksAfterKill;
-    this.toGroup(signal);
+    const group = this.child?.pid;
+    // The id of a group that has ended may be another's by now.
+    if (group !== undefined && !this.hasEnded) signalGroup(group, signal);
   }
 
   release(): void {
@@ -79,28 +83,16 @@ export class JobProcess {
   }
 
   private endWithGroup(end: JobEnd): void {
-    if (!this.isSignalled || this.looksLeft-- <= 0 || !this.toGroup(0)) this.end(end);
+    const isOver = !this.isSignalled || this.looksLeft-- <= 0 || !isGroupAlive(this.child!.pid!);
+    if (isOver) this.end(end);
     else setTimeout(() => this.endWithGroup(end), groupLookMs);
   }
 
   private end(end: JobEnd): void {
     this.hasEnded = true;
+    if (this.child?.pid !== undefined) unguardGroup(this.child.pid);
     this.stdout.seal();
     this.stderr.seal();
     this.onEnd(end);
-  }
-
-  /** Whether there was somebody. */
-  private toGroup(signal: NodeJS.Signals | 0): boolean {
-    const pid = this.child?.pid;
-    // The id of a group that has ended may be another's by now.
-    if (pid === undefined || this.hasEnded) return false;
-    try {
-      process.kill(-pid, signal);
-      return true;
-    } catch (error) {
-      // EPERM: somebody is there who has become another user.
-      return (error as NodeJS.ErrnoException).code !== "ESRCH";
-    }
   }
 }

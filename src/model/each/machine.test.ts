@@ -221,7 +221,7 @@ test("any run ends, keeps its limits, and gives each job once", () => {
       );
       expect(world.succeedsAt.map((_, i) => play.tries.get(i + 1))).toEqual(tries);
     }),
-    { numRuns: 600 },
+    { numRuns: 400 },
   );
 });
 

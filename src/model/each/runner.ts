@@ -85,8 +85,6 @@ export class EachRunner {
   async *run(): AsyncGenerator<EachResult, void, undefined> {
     const { signal } = this.options;
     const onAbort = (): void => this.fail(abortError(signal!));
-    const onExit = (): void => this.kill();
-    process.on("exit", onExit);
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       if (signal?.aborted === true) onAbort();
@@ -99,7 +97,6 @@ export class EachRunner {
       }
     } finally {
       await this.finish();
-      process.off("exit", onExit);
       signal?.removeEventListener("abort", onAbort);
     }
     if (this.failure !== null) throw this.failure;
@@ -114,11 +111,6 @@ export class EachRunner {
   cancel(signal: NodeJS.Signals): void {
     this.isCancelled = true;
     this.post({ kind: "CancelAsked", signal });
-  }
-
-  /** Kills all that runs at once; for a process that is about to end. */
-  kill(): void {
-    for (const { process: running } of this.jobs.values()) running?.signal("SIGKILL");
   }
 
   get summary(): EachSummary {
@@ -210,7 +202,8 @@ export class EachRunner {
     const after = this.machine.counts;
     if (after.isHalted && !before.isHalted) this.noteHalt(event);
     for (const effect of effects) this.perform(effect);
-    if (before.running !== after.running || before.total !== after.total) this.tellProgress();
+    const names = ["succeeded", "failed", "running", "total"] as const;
+    if (names.some((name) => before[name] !== after[name])) this.tellProgress();
   }
 
   private tellProgress(): void {
@@ -362,6 +355,8 @@ export class EachRunner {
       this.haltedBy = { exitCode: job.end.exitCode, signal: signalNumber(job.end.signal) };
     else this.haltedBy = { exitCode: 1, signal: 0 };
     const { when } = this.plan.rules.halt!;
+    const which =
+      job?.end == null ? "" : `job ${job.spec.seq} ${job.end.exitCode === 0 ? "succeeded" : "failed"}; `;
     const running = this.machine.counts.running;
     const rest =
       running === 0
@@ -369,7 +364,7 @@ export class EachRunner {
         : when === "now"
           ? `; killing ${running} that run`
           : `; waiting for ${running} that run`;
-    this.tell(() => this.options.onNote?.(`halt: starting no more jobs${rest}`));
+    this.tell(() => this.options.onNote?.(`halt: ${which}starting no more jobs${rest}`));
   }
 }
 
