@@ -78,7 +78,7 @@ describe.each(specs)("damage to a map output of $how (descending: $descending)",
     const { file } = inputs[0]!;
     const bytes = readFileSync(file);
     const chance = rng(7);
-    for (let n = 0; n < 300; n++) {
+    for (let n = 0; n < 100; n++) {
       const at = nextU32(chance) % bytes.length;
       const flip = 1 << (nextU32(chance) & 7);
       bytes[at]! ^= flip;

@@ -211,14 +211,19 @@ describe("a base segment", () => {
 describe("damage is never read as data", () => {
   const records = Array.from({ length: 6 }, (_, i) => record(i, `record number ${i}`));
 
-  test("every bit flipped: refused, or in the last record: that record is lost", async () => {
+  /** All with SHOAL_THOROUGH=1; `npm run chaos:flips` draws some of them, too. */
+  const step = process.env["SHOAL_THOROUGH"] === "1" ? 1 : 3;
+
+  test("bits flipped: refused, or in the last record: that record is lost", async () => {
     const file = only(await written(records));
     const bytes = readFileSync(file);
     const lastAt = bytes.length - encodeFrames([JSON.stringify(records[5])]).length;
     const directory = newDirectory();
     mkdirSync(directory, { recursive: true });
     let refused = 0;
-    for (let bit = 0; bit < bytes.length * 8; bit++) {
+    let inEarlier = 0;
+    for (let bit = 0; bit < bytes.length * 8; bit += step) {
+      inEarlier += Number(bit >> 3 < lastAt);
       const flipped = Buffer.from(bytes);
       flipped[bit >> 3]! ^= 1 << (bit & 7);
       writeFileSync(path.join(directory, "journal-000001.log"), flipped);
@@ -232,13 +237,13 @@ describe("damage is never read as data", () => {
         refused++;
       }
     }
-    expect(refused).toBe(lastAt * 8);
+    expect(refused).toBe(inEarlier);
   });
 
-  test("cut off at every byte: the whole records before are there, and it can be continued", async () => {
+  test("cut off anywhere: the whole records before are there, and it can be continued", async () => {
     const source = only(await written(records));
     const bytes = readFileSync(source);
-    for (let length = 0; length <= bytes.length; length++) {
+    for (let length = 0; length <= bytes.length; length += length < bytes.length - 10 ? step : 1) {
       const directory = newDirectory();
       mkdirSync(directory, { recursive: true });
       writeFileSync(path.join(directory, "journal-000001.log"), bytes.subarray(0, length));
