@@ -147,6 +147,7 @@ export const runtimeExports = [
   "job",
   "jobs",
   "mapReduce",
+  "memo",
   "move",
   "race",
   "read",

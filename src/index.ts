@@ -21,6 +21,7 @@ export type { EachResult, EachSummary } from "./model/each/result.ts";
 export type { Inputs } from "./model/calls/item-source.ts";
 export type { MapOptions, MapOutcome, MapResults } from "./model/calls/map.ts";
 export type { MapProgress } from "./model/calls/map-progress.ts";
+export { memo, type MemoOptions } from "./model/calls/memo.ts";
 export type { CallOptions } from "./model/calls/options.ts";
 export { any, hedge, race, type Attempt, type HedgeOptions } from "./model/calls/race.ts";
 export type { Remote, RemoteFunction } from "./model/calls/remote.ts";

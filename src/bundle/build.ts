@@ -25,27 +25,14 @@ export interface Built {
 export async function buildProgram(entry: string, runtimeExports: readonly string[]): Promise<Built> {
   const base = path.dirname(entry);
   const outside = new Set<string>();
-  const esbuild = await loadEsbuild();
-  const attempt = (optional: ReadonlySet<string>): Promise<BuildResult<ReturnType<typeof buildOptions>>> =>
-    esbuild.build({
-      ...buildOptions(entry, base),
-      plugins: [
-        runtimePlugin(runtimeExports),
-        nativePlugin(base, (manifest) => outside.add(manifest)),
-        ...(optional.size > 0 ? [optionalPlugin(optional)] : []),
-      ],
-    });
-  const result = await attempt(new Set())
-    .catch((error: unknown) => {
-      const optional = missingInDependencies(error);
-      if (optional.size === 0) throw error;
-      return attempt(optional);
-    })
-    .catch((error: unknown) => {
-      const { errors } = error as Partial<BuildFailure>;
-      if (!Array.isArray(errors)) throw esbuildFailed(error);
-      throw bundleFailed(errors, { base, runtimeExports });
-    });
+  const result = await runEsbuild(base, { entryPoints: [entry] }, [
+    runtimePlugin(runtimeExports),
+    nativePlugin(base, (manifest) => outside.add(manifest)),
+  ]).catch((error: unknown) => {
+    const { errors } = error as Partial<BuildFailure>;
+    if (!Array.isArray(errors)) throw esbuildFailed(error);
+    throw bundleFailed(errors, { base, runtimeExports });
+  });
   const { inputs } = result.metafile;
   const text = (extension: string): string =>
     result.outputFiles.find((file) => file.path.endsWith(extension))!.text;
@@ -54,6 +41,24 @@ export async function buildProgram(entry: string, runtimeExports: readonly strin
     map: rebaseMap(text(".map"), base),
     influences: influences(base, inputs, outside),
   };
+}
+
+type Entry = Pick<BuildOptions, "entryPoints"> | Pick<BuildOptions, "stdin">;
+
+/** The program at `entry` as one file; without the packages that dependencies can do without. */
+export async function runEsbuild(
+  base: string,
+  entry: Entry,
+  plugins: readonly Plugin[],
+): Promise<BuildResult<ReturnType<typeof buildOptions>>> {
+  const esbuild = await loadEsbuild();
+  const attempt = (more: readonly Plugin[]): Promise<BuildResult<ReturnType<typeof buildOptions>>> =>
+    esbuild.build({ ...buildOptions(base), ...entry, plugins: [...plugins, ...more] });
+  return await attempt([]).catch((error: unknown) => {
+    const optional = missingInDependencies(error);
+    if (optional.size === 0) throw error;
+    return attempt([optionalPlugin(optional)]);
+  });
 }
 
 /** Packages that dependencies ask for and that are not installed. */
@@ -77,9 +82,8 @@ const optionalPlugin = (optional: ReadonlySet<string>): Plugin => ({
   },
 });
 
-const buildOptions = (entry: string, base: string) =>
+const buildOptions = (base: string) =>
   ({
-    entryPoints: [entry],
     absWorkingDir: base,
     // Nothing is written there: it only makes the map's sources relative to the base.
     outfile: path.join(base, "bundle.mjs"),
@@ -99,7 +103,7 @@ const buildOptions = (entry: string, base: string) =>
     banner: { js: bannerMark },
   }) as const satisfies BuildOptions;
 
-async function loadEsbuild(): Promise<typeof import("esbuild")> {
+export async function loadEsbuild(): Promise<typeof import("esbuild")> {
   try {
     return await import("esbuild");
   } catch (error) {

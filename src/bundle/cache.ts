@@ -67,6 +67,12 @@ export class BundleCache {
     return { hash: index.hash, file, map };
   }
 
+  /** Whether the files that `entry` is made of now are those that the bundle `hash` was made of. */
+  isCurrent(entry: string, hash: string): boolean {
+    const index = readIndex(this.#indexFile(entry));
+    return index?.entry === entry && index.hash === hash && checkInputs(index.inputs) !== null;
+  }
+
   /**
    * Writes the bundle. `inputs: null` if they were changing while it was made: then it is not found again.
    */

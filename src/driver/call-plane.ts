@@ -10,7 +10,7 @@
 //  4. Keep the process alive while calls have not settled, and not longer.
 
 import type { CallCounts } from "../core/dispatcher/state.ts";
-import type { CallForm, NestedOptions, NestedResult, TargetRef } from "../protocol/calls.ts";
+import type { CallForm, KeepLimits, NestedOptions, NestedResult, TargetRef } from "../protocol/calls.ts";
 
 /** A function that was made known. */
 export interface Target {
@@ -32,6 +32,8 @@ export interface CallRequest {
   readonly priority: number;
   readonly retries: number;
   readonly isNested: boolean;
+  /** The function is memoized. Of interest to slots only, whose calls the program looks up. */
+  readonly keep?: KeepLimits | undefined;
   /** Where it was made, for the stacks of errors; null: not known. */
   readonly caller: Caller | null;
 }
@@ -45,8 +47,12 @@ export interface Caller {
 export interface CallHandle {
   /** Of form "call" the result, else a BatchResult. For a stream: undefined, once it has begun. */
   readonly promise: Promise<unknown>;
+  /** Once the promise is fulfilled: whether that was a stream. */
+  readonly isStream?: boolean;
   /** The stream that the call gives; throws USER_ERROR when read if it gives none. */
   stream(): AsyncGenerator<unknown, void, undefined>;
+  /** Nobody reads the stream, or goes on reading it. Absent: it gives none. */
+  stop?(): void;
 }
 
 export interface DrainResult {

@@ -29,8 +29,13 @@ export const callForms: readonly CallForm[] = ["call", "each", "until"];
 /** A thrown value as it travels. */
 export interface Thrown {
   readonly error: ErrorData;
-  /** Its own properties, where all of them can travel as they are; else `error` has them as JSON. */
+  /** The class of the language that it is an instance of; absent: Error, or none. */
+  readonly type?: string;
+  /** Its own properties that can travel as they are; `error` has the others as JSON. */
   readonly properties?: Readonly<Record<string, unknown>>;
+  readonly cause?: Thrown;
+  /** Of an AggregateError. */
+  readonly errors?: readonly Thrown[];
   /** What was thrown was no error, and can travel as it is. */
   readonly value?: { readonly value: unknown };
 }
@@ -101,4 +106,12 @@ export interface NestedOptions {
   readonly deadlineMs?: number;
   readonly priority?: number;
   readonly retries?: number;
+  /** The function is memoized: the program looks into its result cache first. */
+  readonly keep?: KeepLimits;
+}
+
+/** How long and how much a memoized function's results are kept; absent: by default. */
+export interface KeepLimits {
+  readonly ttlMs?: number;
+  readonly bytesMax?: number;
 }

@@ -193,6 +193,16 @@ describe("examples", () => {
         ["b.md", 1],
       ]);
     },
+    "09-functions.mjs": async () => {
+      const { status, stdout, stderr } = spawnSync(process.execPath, ["examples/09-functions.mjs"], {
+        cwd: project.dir,
+        encoding: "utf8",
+      });
+      expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "1229\n78498\n78498\n", stderr: "" });
+    },
+    "10-primes.ts": async () => {
+      expect(readFileSync(project.at("examples", "09-functions.mjs"), "utf8")).toContain("./10-primes.ts");
+    },
   };
 
   test("each one has its run here", () => {

@@ -1,5 +1,6 @@
 // Values that are moved to the other side, not copied: move(x) where it is sent, gone there from then on.
 
+import * as threads from "node:worker_threads";
 import { ShoalError } from "../../errors.ts";
 
 const brand: unique symbol = Symbol.for("shoal.moved") as never;
@@ -12,9 +13,9 @@ export interface Moved<T> {
 
 /**
  * Marks an argument, or the result of a remote function, as moved: its memory is handed over instead of copied, and is
- * empty here afterwards. For an ArrayBuffer, a typed array, a DataView, a MessagePort, or an object or array of them.
+ * empty here afterwards. For an ArrayBuffer, a typed array, a DataView, or an object or array of them.
  *
- * Errors: VALUE_INVALID if there is nothing in it that can be moved.
+ * Errors: VALUE_INVALID if there is nothing in it that can be moved, or it was moved before.
  *
  * @example
  * const resized = await resize(move(pixels)); // pixels.length is 0 from here on
@@ -28,26 +29,63 @@ export function move<T extends object>(value: T): T {
 export const isMoved = (value: unknown): value is Moved<object> =>
   typeof value === "object" && value !== null && (value as Partial<Moved<object>>)[brand] === true;
 
-/** What changes hands with `value`. `at` is how it is called in the message. */
+/** What changes hands with `value`. `at` is how it is called in the message. VALUE_INVALID: nothing, or moved before. */
 export function transferables(value: unknown, at: string): ArrayBuffer[] {
-  const found = new Set<ArrayBuffer>();
+  const found: Found = { buffers: new Set(), isPartCopied: false };
   collect(value, found, 0);
-  if (found.size > 0) return [...found];
+  for (const buffer of found.buffers) requirePresent(buffer, at);
+  if (found.buffers.size > 0 || found.isPartCopied) return [...found.buffers];
   throw new ShoalError("VALUE_INVALID", `${at} holds nothing that can be moved`, {
     hint: "Move an ArrayBuffer, a typed array, or an object that holds some; everything else is copied.",
   });
 }
 
-const depthMax = 4;
-
-function collect(value: unknown, found: Set<ArrayBuffer>, depth: number): void {
-  if (typeof value !== "object" || value === null || depth > depthMax) return;
-  if (ArrayBuffer.isView(value)) {
-    if (value.buffer instanceof ArrayBuffer) found.add(value.buffer);
-  } else if (value instanceof ArrayBuffer) found.add(value);
-  // Ports are transferred as buffers are.
-  else if (isPort(value)) found.add(value as unknown as ArrayBuffer);
-  else for (const item of Object.values(value)) collect(item, found, depth + 1);
+/** VALUE_INVALID if `buffer` is none, or its memory is not here any more. */
+export function requirePresent(buffer: unknown, at: string): void {
+  if (!(buffer instanceof ArrayBuffer)) {
+    const received =
+      buffer === null ? "null" : typeof buffer === "object" ? buffer.constructor.name : typeof buffer;
+    throw new ShoalError("VALUE_INVALID", `${at} must be an ArrayBuffer, received ${received}`);
+  }
+  if (!isDetached(buffer)) return;
+  throw new ShoalError("VALUE_INVALID", `${at} holds memory that was moved before: it is empty now`, {
+    hint: "What is moved can be used once; leave move() out to send copies.",
+  });
 }
 
-const isPort = (value: object): boolean => typeof MessagePort !== "undefined" && value instanceof MessagePort;
+/** As the property of ArrayBuffers that Node 20 does not have. */
+function isDetached(buffer: ArrayBuffer): boolean {
+  if (buffer.byteLength > 0) return false;
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+interface Found {
+  readonly buffers: Set<ArrayBuffer>;
+  /** There is memory that cannot be moved, and is copied. */
+  isPartCopied: boolean;
+}
+
+/**
+ * Small Buffers lie in memory that Node shares out: it stays where it is. (Node 20 cannot be asked, and leaves it there by
+ * itself.)
+ */
+const isNodes = (buffer: ArrayBuffer): boolean =>
+  (threads as { isMarkedAsUntransferable?: (buffer: object) => boolean }).isMarkedAsUntransferable?.(
+    buffer,
+  ) ?? false;
+
+const depthMax = 4;
+
+function collect(value: unknown, found: Found, depth: number): void {
+  if (typeof value !== "object" || value === null || depth > depthMax) return;
+  const buffer = ArrayBuffer.isView(value) ? value.buffer : value;
+  if (!(buffer instanceof ArrayBuffer)) {
+    if (buffer === value) for (const item of Object.values(value)) collect(item, found, depth + 1);
+  } else if (isNodes(buffer)) found.isPartCopied = true;
+  else found.buffers.add(buffer);
+}

@@ -163,20 +163,25 @@ function readLatin1(bytes: Buffer, at: number, length: number): string {
 }
 
 function writeV8({ bytes, view }: ValueBytes, value: unknown, at: number, end: number): number {
+  const written = serializeOwn(value);
+  if (written === null || at + 3 + written.length > end) return -1;
+  bytes[at] = tags.v8;
+  view.setUint16(at + 1, written.length, true);
+  bytes.set(written, at + 3);
+  return at + 3 + written.length;
+}
+
+/** As v8.serialize; null: it holds shared memory, which is not for bytes. */
+export function serializeOwn(value: unknown): Buffer | null {
   const serializer = new BytesSerializer();
   serializer.writeHeader();
   try {
     serializer.writeValue(value);
   } catch (error) {
-    if (error === sharedMemory) return -1;
+    if (error === sharedMemory) return null;
     throw error;
   }
-  const written = serializer.releaseBuffer();
-  if (at + 3 + written.length > end) return -1;
-  bytes[at] = tags.v8;
-  view.setUint16(at + 1, written.length, true);
-  bytes.set(written, at + 3);
-  return at + 3 + written.length;
+  return serializer.releaseBuffer();
 }
 
 /** Thrown inside of this file only. */

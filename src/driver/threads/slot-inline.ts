@@ -25,6 +25,7 @@ export class SlotInline implements SlotBody {
       send: (message, transfer = []) => this.say(structuredClone(message, { transfer: [...transfer] })),
       payloads: { next: () => undefined, post: () => {} },
       keepAlive: () => {},
+      isAborted: () => false, // who would abort it cannot run meanwhile
       isOwnThread: false,
     });
     this.ended = new Promise((resolve) => {

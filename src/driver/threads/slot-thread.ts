@@ -16,7 +16,10 @@ const terminateEveryMs = 100;
 export interface SlotData {
   /** Module to import before the thread reports ready. */
   readonly preload: string | null;
-  /** One Int32: not 0 while the attempt that runs is to stop. Read by busy user code's ticks. */
+  /**
+   * One Int32, read by busy user code. Not 0 while the attempt that runs is to stop; in a slot that takes calls, of the
+   * call that was last told to stop: its ticket + 1.
+   */
   readonly abortFlag: Int32Array;
   readonly calls: CallSlotData | null;
 }
@@ -64,6 +67,7 @@ export class SlotThread implements SlotBody {
   post(message: ToSlot): void {
     if (message.kind === "run") Atomics.store(this.abortFlag, 0, 0);
     if (message.kind === "abort") Atomics.store(this.abortFlag, 0, 1);
+    if (message.kind === "abort-call") Atomics.store(this.abortFlag, 0, (message.ticket + 1) | 0);
     this.worker.postMessage(message);
   }
 

@@ -5,9 +5,12 @@ import type { CallFigures, CallPlane, DrainResult, NestedRequest } from "../../d
 import { ShoalError } from "../../errors.ts";
 import type { NestedResult } from "../../protocol/calls.ts";
 import type { Inputs } from "./item-source.ts";
+import { startKept } from "./kept-batch.ts";
+import { NestedKept } from "./kept-nested.ts";
 import { MapResults, type MapOptions } from "./map.ts";
 import { RemoteModule, type ModuleSettings } from "./remote-module.ts";
 import { remoteOf } from "./remote.ts";
+import { cacheSettled } from "./result-caches.ts";
 
 export interface FunctionsSettings extends Omit<ModuleSettings, "plane"> {
   /** Makes the plane. */
@@ -16,9 +19,20 @@ export interface FunctionsSettings extends Omit<ModuleSettings, "plane"> {
   readonly stateDir: string;
 }
 
+/** For a call that user code in a slot makes. */
+export const noStreams = (name: string): ShoalError =>
+  new ShoalError(
+    "VALUE_INVALID",
+    `${name} gives a stream, and was called from a slot, where calls give values only`,
+    {
+      hint: "Let the function return an array, or call it from the program itself.",
+    },
+  );
+
 export class Functions {
   private readonly settings: FunctionsSettings;
   private readonly modules = new Map<string, RemoteModule>();
+  private readonly kept = new NestedKept();
   private started: CallPlane | null = null;
   private isClosed = false;
 
@@ -67,6 +81,7 @@ export class Functions {
   async close(): Promise<void> {
     this.isClosed = true;
     await this.started?.close();
+    await cacheSettled(this.settings.stateDir);
   }
 
   private module(module: URL | string): RemoteModule {
@@ -79,8 +94,17 @@ export class Functions {
   /** A call that user code in a slot makes. */
   private async nested({ module, name, form, args, options, signal }: NestedRequest): Promise<NestedResult> {
     try {
-      const handle = await this.module(module).startNested(name, form, args, { ...options, signal });
-      return { kind: "value", value: await handle.promise };
+      const { keep, ...rest } = options;
+      const used = this.module(module);
+      if (keep !== undefined) {
+        const kept = this.kept.calls(used, name, keep);
+        return { kind: "value", value: await startKept(kept, form, args, { ...rest, signal }, null) };
+      }
+      const handle = await used.startNested(name, form, args, { ...rest, signal });
+      const value = await handle.promise;
+      if (handle.isStream !== true) return { kind: "value", value };
+      handle.stop?.();
+      return { kind: "thrown", thrown: toThrown(noStreams(name)) };
     } catch (error) {
       return { kind: "thrown", thrown: toThrown(error) };
     }

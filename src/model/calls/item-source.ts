@@ -7,7 +7,7 @@ import { ShoalError } from "../../errors.ts";
 
 export type Inputs<T> = Iterable<T> | AsyncIterable<T> | ReadableStream<T>;
 
-/** A slow source: a batch that has items waits no longer for the next one. */
+/** A slow source: the first item of a batch waits no longer for others. */
 const patienceMs = 5;
 
 export class ItemSource<T> {
@@ -17,6 +17,8 @@ export class ItemSource<T> {
   private readonly isSync: boolean;
   private early: Promise<IteratorResult<T>> | null = null;
   private isOver = false;
+  /** What the input threw, after items that are still to be taken. */
+  private failure: { readonly error: unknown } | null = null;
 
   /** BAD_OPTION for what cannot be iterated. */
   constructor(inputs: Inputs<T>) {
@@ -40,35 +42,54 @@ export class ItemSource<T> {
         : null;
   }
 
-  /** The next items, at most `max`; empty: there are no more. Rejects with what the input throws. */
+  /** The next items, at most `max`; empty: there are no more. Rejects with what the input throws, after its items. */
   async take(max: number): Promise<T[]> {
     const items: T[] = [];
+    const { failure } = this;
+    this.failure = null;
+    if (failure !== null) throw failure.error;
     if (this.isOver) return items;
-    if (this.isSync) {
-      this.takeSync(items, max);
-      return items;
-    }
-    while (items.length < max) {
-      const next = this.early ?? (this.iterator as AsyncIterator<T>).next();
-      this.early = next;
-      const step = items.length === 0 ? await next : await orLate(next);
-      if (step === late) return items;
-      this.early = null;
-      if (step.done === true) {
-        this.isOver = true;
-        return items;
-      }
-      items.push(step.value);
+    try {
+      if (this.isSync) this.takeSync(items, max);
+      else await this.takeAsync(items, max);
+    } catch (error) {
+      this.isOver = true;
+      if (items.length === 0) throw error;
+      this.failure = { error };
     }
     return items;
   }
 
-  /** Nobody wants more. */
+  /** Nobody wants more. Does not wait for an item that is on its way. */
   async close(): Promise<void> {
     if (this.isOver) return;
     this.isOver = true;
-    this.early?.catch(() => {});
-    await this.iterator.return?.();
+    const closed = this.iterator.return?.();
+    if (this.early === null) await closed;
+    else for (const late of [closed, this.early]) Promise.resolve(late).catch(() => {}); // nobody is there to be told
+  }
+
+  private async takeAsync(items: T[], max: number): Promise<void> {
+    const iterator = this.iterator as AsyncIterator<T>;
+    let patience: Promise<typeof late> | null = null;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      while (items.length < max) {
+        const next = (this.early ??= iterator.next());
+        if (items.length > 0)
+          patience ??= new Promise((resolve) => (timer = setTimeout(resolve, patienceMs, late)));
+        const step = patience === null ? await next : await Promise.race([next, patience]);
+        if (step === late) return;
+        this.early = null;
+        if (step.done === true) {
+          this.isOver = true;
+          return;
+        }
+        items.push(step.value);
+      }
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   private takeSync(items: T[], max: number): void {
@@ -85,13 +106,3 @@ export class ItemSource<T> {
 }
 
 const late = Symbol("late");
-
-async function orLate<T>(next: Promise<T>): Promise<T | typeof late> {
-  let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<typeof late>((resolve) => (timer = setTimeout(resolve, patienceMs, late)));
-  try {
-    return await Promise.race([next, patience]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

@@ -72,6 +72,7 @@ export class MapJournal {
     call: (items: readonly unknown[]) => Promise<BatchResult>,
   ): Promise<BatchResult> {
     const inputs = items.map(hashOf);
+    if (this.journal.failure !== null) throw this.journal.failure;
     const values: unknown[] = Array.from({ length: items.length });
     const missing: number[] = [];
     for (const [n, input] of inputs.entries()) {

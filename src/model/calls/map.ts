@@ -9,6 +9,7 @@
 import { fromThrown } from "../../data/calls/thrown.ts";
 import { ShoalError } from "../../errors.ts";
 import type { BatchResult } from "../../protocol/calls.ts";
+import { allFailed, invalidItems, merged, withInvalid } from "./batch-outcome.ts";
 import { BatchSize, batchMax } from "./batch-size.ts";
 import { ItemSource, type Inputs } from "./item-source.ts";
 import type { MapJournal } from "./map-journal.ts";
@@ -89,10 +90,15 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
   private batches: Batch[] = [];
   private underWay = 0;
   private current: { readonly results: readonly unknown[]; at: number } | null = null;
+  /** Settles when the results that were asked for last are there; null: none are asked for. */
+  private asked: Promise<void> | null = null;
   private nextIndex = 0;
   private isFilling = false;
   private isSourceOver = false;
   private sourceError: { readonly error: unknown } | null = null;
+  /** Thrown when the results before it have been read. */
+  private failure: { readonly error: unknown } | null = null;
+  private readonly signals: readonly AbortSignal[];
   private isOver = false;
   private journal: MapJournal | null = null;
   private wake: () => void = () => {};
@@ -104,7 +110,8 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
     this.options = options;
     this.size = new BatchSize(options.batch ?? null);
     this.meter = new MapMeter(options.total ?? this.source.total, options.onProgress ?? null);
-    options.signal?.addEventListener("abort", this.onAbort);
+    this.signals = [options.signal, settings.fn.options.signal].filter((signal) => signal !== undefined);
+    for (const signal of this.signals) signal.addEventListener("abort", this.onAbort);
   }
 
   [Symbol.asyncIterator](): this {
@@ -113,11 +120,27 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
 
   /** The next result. Rejects with what an item or the input threw, or with the signal's reason. */
   next(): Promise<IteratorResult<T, undefined>> {
+    const read = this.asked === null ? this.nextRead() : null;
+    if (read !== null) return Promise.resolve(read);
+    // Who asks ahead gets results in the order of asking.
+    const before = this.asked ?? Promise.resolve();
+    const next = before.then(() => this.nextRead() ?? this.nextOfBatch());
+    const settled: Promise<void> = next
+      .then(
+        () => {},
+        () => {}, // told to who asked
+      )
+      .then(() => {
+        if (this.asked === settled) this.asked = null;
+      });
+    this.asked = settled;
+    return next;
+  }
+
+  private nextRead(): IteratorResult<T, undefined> | null {
     const { current } = this;
-    if (current !== null && current.at < current.results.length) {
-      return Promise.resolve({ done: false, value: current.results[current.at++] as T });
-    }
-    return this.nextOfBatch();
+    if (current === null || current.at === current.results.length) return null;
+    return { done: false, value: current.results[current.at++] as T };
   }
 
   /** Ends it: what is under way is aborted, the input closed. */
@@ -129,7 +152,7 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
   /** All results. */
   async toArray(): Promise<T[]> {
     const all: T[] = [];
-    for (let results = await this.nextBatch(); results !== null; results = await this.nextBatch())
+    for (let results = await this.unread(); results !== null; results = await this.unread())
       for (const result of results) all.push(result as T);
     return all;
   }
@@ -138,17 +161,25 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
   async forEach(each: (result: T, index: number) => unknown): Promise<number> {
     let count = 0;
     try {
-      for (let results = await this.nextBatch(); results !== null; results = await this.nextBatch()) {
+      for (let results = await this.unread(); results !== null; results = await this.unread()) {
         for (const result of results) {
           const done = each(result as T, count++);
           if (typeof (done as { then?: unknown } | null | undefined)?.then === "function") await done;
         }
       }
     } catch (error) {
-      await this.end(error);
-      throw error;
+      return await this.failWith(error);
     }
     return count;
+  }
+
+  /** What is left of the batch that `next()` gives, or the next one; null: there are no more. */
+  private async unread(): Promise<readonly unknown[] | null> {
+    const { current } = this;
+    this.current = null;
+    return current !== null && current.at < current.results.length
+      ? current.results.slice(current.at)
+      : await this.nextBatch();
   }
 
   private async nextOfBatch(): Promise<IteratorResult<T, undefined>> {
@@ -165,13 +196,13 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
   private async nextBatch(): Promise<readonly unknown[] | null> {
     for (;;) {
       if (this.isOver) return null;
-      this.options.signal?.throwIfAborted();
+      const aborted = this.signals.find((signal) => signal.aborted);
+      if (aborted !== undefined) return await this.failWith(aborted.reason);
+      if (this.failure !== null) return await this.failWith(this.failure.error);
       void this.fill();
       const batch = this.takeDone();
-      if (batch === null && this.sourceError !== null && this.batches.length === 0) {
-        await this.end(this.sourceError.error);
-        throw this.sourceError.error;
-      }
+      if (batch === null && this.sourceError !== null && this.batches.length === 0)
+        return await this.failWith(this.sourceError.error);
       if (batch === null && this.isSourceOver && this.batches.length === 0) {
         await this.finish();
         return null;
@@ -181,11 +212,10 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
         continue;
       }
       if (batch.error !== null) {
-        await this.end(batch.error.error);
-        throw batch.error.error;
-      }
-      void this.fill(); // its room is free
-      return batch.results;
+        this.failure = batch.error;
+        this.stopping.abort(batch.error.error);
+      } else void this.fill(); // its room is free
+      if (batch.results !== null) return batch.results;
     }
   }
 
@@ -200,12 +230,12 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
 
   /** Takes input while there is room for batches. */
   private async fill(): Promise<void> {
-    if (this.isFilling || this.isSourceOver || this.isOver) return;
+    if (this.isFilling || this.isSourceOver || this.isOver || this.failure !== null) return;
     this.isFilling = true;
     try {
       await this.open();
       const most = this.options.concurrency ?? 2 * this.settings.slots;
-      while (!this.isOver && this.batches.length < most) {
+      while (!this.isOver && this.failure === null && this.batches.length < most) {
         const items = await this.source.take(this.size.size);
         if (items.length === 0) {
           this.isSourceOver = true;
@@ -231,18 +261,15 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
     const { resume } = this.options;
     if (resume === undefined || this.journal !== null) return;
     this.journal = await this.settings.journal!(resume);
+    if (this.isOver) return await this.journal.close(false);
     if (this.journal.note !== null) this.options.onNote?.(this.journal.note);
   }
 
   private async run(batch: Batch): Promise<void> {
     try {
-      const { journal } = this;
-      const result =
-        journal === null
-          ? await this.call(batch.items)
-          : await journal.resume(batch.first, batch.items, (items) => this.call(items));
-      batch.results = this.resultsOf(batch, result);
+      const result = await this.resultOf(batch);
       this.meter.add(batch.items.length, result.failures.length);
+      this.decide(batch, result);
     } catch (error) {
       batch.error = { error };
     }
@@ -250,11 +277,35 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
     this.wake();
   }
 
+  private async resultOf({ first, items }: Batch): Promise<BatchResult> {
+    const { journal } = this;
+    const ask = (some: readonly unknown[]): Promise<BatchResult> =>
+      journal === null ? this.call(some) : journal.resume(first, some, (missing) => this.call(missing));
+    try {
+      return await ask(items);
+    } catch (error) {
+      const isThrown = (this.options.onError ?? "throw") === "throw";
+      const invalid = invalidItems(items, first);
+      if (invalid.length > 0) {
+        // Nothing was sent.
+        if (isThrown) throw invalid[0]!.error;
+        const places = new Set(invalid.map(({ at }) => at));
+        const others = items.filter((_item, at) => !places.has(at));
+        return withInvalid(items.length, invalid, await this.call(others));
+      }
+      const result = isThrown || this.stopping.signal.aborted ? null : allFailed(items.length, error);
+      if (result === null) throw error;
+      return result;
+    }
+  }
+
   private async call(items: readonly unknown[]): Promise<BatchResult> {
-    const { onError = "throw", deadlineMs, priority, retries = 0 } = this.options;
+    const { onError = "throw", deadlineMs, priority } = this.options;
     const { fn } = this.settings;
+    const { transfer: _none, ...bound } = fn.options;
+    const retries = this.options.retries ?? bound.retries ?? 0;
     const options: CallOptions = {
-      ...fn.options,
+      ...bound,
       signal: this.stopping.signal,
       ...(deadlineMs === undefined ? {} : { deadlineMs }),
       ...(priority === undefined ? {} : { priority }),
@@ -272,15 +323,26 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
   }
 
   /** What is read of a batch, as `onError` says. */
-  private resultsOf({ first }: Batch, { values, failures }: BatchResult): readonly unknown[] {
+  private decide(batch: Batch, { values, failures }: BatchResult): void {
     const { onError = "throw" } = this.options;
-    if (failures.length === 0 && onError !== "collect") return values;
-    if (onError === "throw") throw fromThrown(failures[0]!.thrown, null);
+    if (failures.length === 0 && onError !== "collect") {
+      batch.results = values;
+      return;
+    }
+    if (onError === "throw") {
+      const { at, thrown } = failures[0]!;
+      batch.results = values.slice(0, at);
+      batch.error = { error: fromThrown(thrown, null) };
+      return;
+    }
     const failed = new Map(failures.map(({ at, thrown }) => [at, thrown]));
-    if (onError === "skip") return values.filter((_value, at) => !failed.has(at));
-    return values.map((value, at): MapOutcome<unknown> => {
+    if (onError === "skip") {
+      batch.results = values.filter((_value, at) => !failed.has(at));
+      return;
+    }
+    batch.results = values.map((value, at): MapOutcome<unknown> => {
       const thrown = failed.get(at);
-      const index = first + at;
+      const index = batch.first + at;
       return thrown === undefined
         ? { ok: true, index, value }
         : { ok: false, index, error: fromThrown(thrown, null) };
@@ -288,14 +350,14 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
   }
 
   private readonly onAbort = (): void => {
-    this.stopping.abort(this.options.signal!.reason);
+    this.stopping.abort(this.signals.find((signal) => signal.aborted)?.reason);
     this.wake();
   };
 
   private async finish(): Promise<void> {
     if (this.isOver) return;
     this.isOver = true;
-    this.options.signal?.removeEventListener("abort", this.onAbort);
+    this.unlisten();
     this.meter.end();
     await this.journal?.close(true);
   }
@@ -303,22 +365,28 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
   private async end(reason: unknown): Promise<void> {
     if (this.isOver) return;
     this.isOver = true;
-    this.options.signal?.removeEventListener("abort", this.onAbort);
+    this.unlisten();
     this.stopping.abort(reason);
     this.batches = [];
-    await this.source.close();
-    await this.journal?.close(false);
+    this.current = null;
+    this.wake();
+    try {
+      await this.source.close();
+    } finally {
+      await this.journal?.close(false);
+    }
   }
-}
 
-/** The first result with the failures that were tried again replaced by what became of them. */
-function merged(before: BatchResult, again: BatchResult): BatchResult {
-  const values = [...before.values];
-  const stillFailed = new Map(again.failures.map(({ at, thrown }) => [at, thrown]));
-  const failures = before.failures.flatMap(({ at }, n) => {
-    values[at] = again.values[n];
-    const thrown = stillFailed.get(n);
-    return thrown === undefined ? [] : [{ at, thrown }];
-  });
-  return { values, failures, runMicros: before.runMicros + again.runMicros };
+  private async failWith(error: unknown): Promise<never> {
+    try {
+      await this.end(error);
+    } catch {
+      // The first error is the one that counts.
+    }
+    throw error;
+  }
+
+  private unlisten(): void {
+    for (const signal of this.signals) signal.removeEventListener("abort", this.onAbort);
+  }
 }

@@ -1,6 +1,7 @@
 // Options of calls.
 
 import { ShoalError } from "../../errors.ts";
+import type { KeepLimits } from "../../protocol/calls.ts";
 
 export interface CallOptions {
   /** Aborting it ends the call: one that waits is dropped, one that runs gets its own signal (callContext) aborted. */
@@ -13,6 +14,11 @@ export interface CallOptions {
   readonly retries?: number;
   /** Buffers among the arguments that change hands instead of being copied. See also move(). */
   readonly transfer?: readonly ArrayBuffer[];
+}
+
+/** What memo() adds: a call that is made in a slot is looked up by the program. */
+export interface InnerOptions extends CallOptions {
+  readonly keep?: KeepLimits;
 }
 
 /** Errors: BAD_OPTION, naming the option, what was received and what was expected. */

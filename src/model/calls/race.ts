@@ -62,7 +62,7 @@ export async function hedge<T>(attempt: Attempt<T>, options: HedgeOptions): Prom
     const begin = (): void => {
       clearTimeout(timer);
       if (++begun < attempts) timer = setTimeout(begin, afterMs);
-      attempt(stopping.signal).then(
+      made(attempt, stopping.signal).then(
         (value) => end(() => resolve(value)),
         (error: unknown) => {
           errors.push(error);
@@ -78,6 +78,11 @@ export async function hedge<T>(attempt: Attempt<T>, options: HedgeOptions): Prom
   });
 }
 
+/** One that throws before it gives a promise rejects like others. */
+async function made<T>(attempt: Attempt<T>, signal: AbortSignal): Promise<T> {
+  return await attempt(signal);
+}
+
 async function firstOf<T>(
   attempts: readonly Attempt<T>[],
   first: (promises: Promise<T>[]) => Promise<T>,
@@ -85,7 +90,7 @@ async function firstOf<T>(
   check(attempts.length > 0, "attempts", attempts.length, "one or more");
   const stopping = new AbortController();
   try {
-    return await first(attempts.map((attempt) => attempt(stopping.signal)));
+    return await first(attempts.map((attempt) => made(attempt, stopping.signal)));
   } finally {
     stopping.abort(new ShoalError("CANCELLED", "another attempt was faster"));
   }

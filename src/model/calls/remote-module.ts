@@ -3,11 +3,12 @@
 // Owner of: its bundle, its targets. A module that changes on disk afterwards stays what it was in this connection.
 
 import type { Bundle } from "../../bundle/bundle.ts";
+import { cloneAll } from "../../data/calls/buffers.ts";
 import { transferables } from "../../data/calls/moved.ts";
 import type { CallHandle, Caller, CallPlane, Target } from "../../driver/call-plane.ts";
 import type { CallForm } from "../../protocol/calls.ts";
 import { DeferredCall } from "./deferred-call.ts";
-import type { CallOptions } from "./options.ts";
+import type { CallOptions, InnerOptions } from "./options.ts";
 import { remoteFunction, type RemoteFunction } from "./remote.ts";
 
 export interface ModuleSettings {
@@ -56,7 +57,7 @@ export class RemoteModule {
     if (this.bundled !== null) return this.startNow(name, form, args, transfer, options, caller, 0);
     const since = performance.now();
     // What is moved is gone from the caller now, not when the bundle is there.
-    const values = transfer.length === 0 ? args : structuredClone(args, { transfer: [...transfer] });
+    const values = transfer.length === 0 ? args : cloneAll(args, transfer);
     const moved = transfer.length === 0 ? transfer : transferables(values, "the arguments");
     return new DeferredCall(
       this.load().then(() =>
@@ -88,7 +89,7 @@ export class RemoteModule {
     waitedMs: number,
     isNested = false,
   ): CallHandle {
-    const { signal = null, deadlineMs, priority = 0, retries = 0 } = options;
+    const { signal = null, deadlineMs, priority = 0, retries = 0, keep } = options as InnerOptions;
     return this.settings.plane.start({
       isNested,
       target: this.targetOf(name),
@@ -100,6 +101,7 @@ export class RemoteModule {
       priority,
       retries,
       caller,
+      keep,
     });
   }
 

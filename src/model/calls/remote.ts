@@ -3,7 +3,7 @@
 //
 // Not here: the module's bundle (remote-module.ts), who runs it (driver/call-plane.ts).
 
-import { isMoved, transferables } from "../../data/calls/moved.ts";
+import { isMoved, requirePresent, transferables } from "../../data/calls/moved.ts";
 import { requirePortable } from "../../data/portable.ts";
 import { ShoalError } from "../../errors.ts";
 import type { CallHandle, Caller } from "../../driver/call-plane.ts";
@@ -15,11 +15,13 @@ import type { RemoteModule } from "./remote-module.ts";
 /** What a remote function's call gives: a stream for generators and async iterables, else a promise. */
 export type RemoteResult<R> = 0 extends 1 & R
   ? Promise<R>
-  : R extends AsyncIterable<infer T>
-    ? AsyncGenerator<T, void, undefined>
-    : R extends Iterator<infer T, unknown, never>
+  : [R] extends [never]
+    ? Promise<never>
+    : Awaited<R> extends AsyncIterable<infer T>
       ? AsyncGenerator<T, void, undefined>
-      : Promise<Awaited<R>>;
+      : Awaited<R> extends Iterator<infer T, unknown, never>
+        ? AsyncGenerator<T, void, undefined>
+        : Promise<Awaited<R>>;
 
 // oxlint-disable-next-line no-explicit-any -- any function
 export type AnyFunction = (...args: any[]) => unknown;
@@ -61,23 +63,50 @@ export function remoteOf(fn: unknown, at: string): RemoteRef {
 }
 
 const handlePlace = Symbol("shoal.handle");
+const streamPlace = Symbol("shoal.stream");
 
-interface CallPromise extends Promise<unknown> {
-  [handlePlace]: CallHandle;
-  [Symbol.asyncIterator](): AsyncGenerator<unknown, void, undefined>;
-}
-
-function streamOf(this: CallPromise): AsyncGenerator<unknown, void, undefined> {
-  return this[handlePlace].stream();
-}
+type Stream = AsyncGenerator<unknown, void, undefined>;
 
 /** What a call returns: a promise that can also be read as a stream, since only its function knows which it is. */
-function asResult(handle: CallHandle): CallPromise {
+interface CallPromise extends Promise<unknown>, Pick<Stream, "next" | "return" | "throw"> {
+  [handlePlace]: CallHandle;
+  /** Made when it is first read. */
+  [streamPlace]?: Stream;
+  [Symbol.asyncIterator](): CallPromise;
+}
+
+export function asResult(handle: CallHandle): CallPromise {
   const promise = handle.promise as CallPromise;
   promise[handlePlace] = handle;
-  promise[Symbol.asyncIterator] = streamOf;
+  promise[Symbol.asyncIterator] = itself;
+  promise.next = next;
+  promise.return = leave;
+  promise.throw = fail;
   return promise;
 }
+
+function itself(this: CallPromise): CallPromise {
+  return this;
+}
+
+function next(this: CallPromise): Promise<IteratorResult<unknown, void>> {
+  return (this[streamPlace] ??= this[handlePlace].stream()).next();
+}
+
+async function leave(this: CallPromise): Promise<IteratorResult<unknown, void>> {
+  if (this[streamPlace] === undefined) {
+    this[handlePlace].stop?.();
+    this[streamPlace] = noItems();
+  }
+  return await this[streamPlace].return();
+}
+
+async function fail(this: CallPromise, error: unknown): Promise<IteratorResult<unknown, void>> {
+  await leave.call(this);
+  throw error;
+}
+
+async function* noItems(): Stream {}
 
 export function remoteFunction(module: RemoteModule, name: string, options: CallOptions): RemoteFunction {
   checkCallOptions(options);
@@ -115,7 +144,7 @@ function prepare(
   transferred: CallOptions["transfer"],
 ): { values: readonly unknown[]; transfer: readonly ArrayBuffer[] } {
   let values: unknown[] | null = null;
-  let transfer: ArrayBuffer[] | null = null;
+  let transfer: Set<ArrayBuffer> | null = null;
   for (let n = 0; n < args.length; n++) {
     const arg = args[n];
     if ((typeof arg !== "object" || arg === null) && typeof arg !== "function" && typeof arg !== "symbol")
@@ -123,10 +152,17 @@ function prepare(
     if (isMoved(arg)) {
       values ??= [...args];
       values[n] = arg.value;
-      transfer = [...(transfer ?? []), ...transferables(arg.value, `args[${n}]`)];
+      transfer ??= new Set();
+      for (const buffer of transferables(arg.value, `args[${n}]`)) transfer.add(buffer);
       requirePortable(arg.value, `args[${n}]`);
     } else requirePortable(arg, `args[${n}]`);
   }
-  if (transferred !== undefined) transfer = [...(transfer ?? []), ...transferred];
-  return { values: values ?? args, transfer: transfer ?? noTransfer };
+  if (transferred !== undefined) {
+    transfer ??= new Set();
+    for (const [n, buffer] of transferred.entries()) {
+      requirePresent(buffer, `transfer[${n}]`);
+      transfer.add(buffer);
+    }
+  }
+  return { values: values ?? args, transfer: transfer === null ? noTransfer : [...transfer] };
 }

@@ -81,7 +81,7 @@ export class CallPool implements CallPlane, CallSlotListener {
     const { memoryLimits } = options;
     const hosts = () => [...this.slots.values()].map(({ host }) => host);
     this.attendance = new Attendance(
-      () => this.pending.size > 0,
+      () => this.isAwaited(),
       memoryLimits === null ? null : new MemoryWatch(memoryLimits, hosts),
     );
   }
@@ -108,15 +108,19 @@ export class CallPool implements CallPlane, CallSlotListener {
   }
 
   start(request: CallRequest): CallHandle {
-    const pending = new PendingCall(++this.lastCall, request);
+    const pending = new PendingCall(++this.lastCall, request, this.onAwaited);
     if (this.isClosed) {
       pending.settle(new ShoalError("CLOSED", "the connection was closed"), null, true);
+      return pending;
+    }
+    const { signal, deadlineMs } = request;
+    if (signal?.aborted === true) {
+      pending.settle(signal.reason, null, true);
       return pending;
     }
     this.warm();
     this.attendance.begin();
     this.pending.set(pending.call, pending);
-    const { signal, deadlineMs } = request;
     if (signal !== null) {
       pending.onAbort = () => this.give({ kind: "CallCancelled", call: pending.call });
       signal.addEventListener("abort", pending.onAbort);
@@ -131,7 +135,6 @@ export class CallPool implements CallPlane, CallSlotListener {
       retries: request.transfer.length > 0 ? 0 : request.retries,
       isNested: request.isNested,
     });
-    if (signal?.aborted === true) pending.onAbort?.();
     return pending;
   }
 
@@ -214,6 +217,14 @@ export class CallPool implements CallPlane, CallSlotListener {
   printed(text: string): void {
     this.options.onPrint(text);
   }
+
+  /** Whether anything is waited for: streams that nobody reads keep no program alive, as generators do not. */
+  private isAwaited(): boolean {
+    for (const pending of this.pending.values()) if (!pending.isUnread) return true;
+    return false;
+  }
+
+  private readonly onAwaited = (): void => this.attendance.begin();
 
   private callEnded(pending: PendingCall, isFailure: boolean, runMicros: number | null): void {
     this.give({ kind: "CallEnded", call: pending.call, slot: pending.lastSlot, isFailure, runMicros });

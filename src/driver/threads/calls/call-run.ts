@@ -1,14 +1,14 @@
 // One call that runs in a slot: its clock, its signal, and the ways in which it can fail besides throwing.
 
 import { ShoalError } from "../../../errors.ts";
-import type { CallContext } from "../../../executor/call-context.ts";
+import { setCallContext, type CallContext } from "../../../executor/call-context.ts";
 import type { FromCallSlot, TargetRef } from "../../../protocol/calls.ts";
-import type { SharedCalls } from "./shared-calls.ts";
 import type { StreamSource } from "./stream-source.ts";
 
 export interface RunPorts {
   readonly slot: number;
-  readonly shared: SharedCalls | null;
+  /** Whether it was told to stop, as far as that can be known while its messages wait. */
+  isAborted(ticket: number): boolean;
   send(message: FromCallSlot): void;
   /** A call began or ceased to wait for messages. */
   onBlocked(by: 1 | -1): void;
@@ -26,6 +26,7 @@ export class CallRun implements CallContext {
   failedWith: { readonly error: unknown } | null = null;
   private readonly ports: RunPorts;
   private controller: AbortController | null = null;
+  private isAborted = false;
   private blocks = 0;
   private wasBlocked = false;
   private reject: ((error: unknown) => void) | null = null;
@@ -59,6 +60,22 @@ export class CallRun implements CallContext {
     return this;
   }
 
+  /** Nobody waits for it any more. */
+  get isStopped(): boolean {
+    this.look();
+    return this.isAborted;
+  }
+
+  /** Runs a part of it that begins after an await. */
+  within<T>(work: () => T): T {
+    setCallContext(this);
+    try {
+      return work();
+    } finally {
+      setCallContext(null);
+    }
+  }
+
   /** Rejects when it fails besides throwing. */
   get failure(): Promise<never> {
     if (this.failurePromise === null) {
@@ -71,6 +88,7 @@ export class CallRun implements CallContext {
 
   abort(reason: string): void {
     this.stream?.stop();
+    this.isAborted = true;
     this.abortController.abort(new ShoalError("CANCELLED", `the call was aborted: ${reason}`));
   }
 
@@ -96,13 +114,42 @@ export class CallRun implements CallContext {
 
   /** Code that computes without a pause takes no message: the flag in shared memory tells it. */
   get signal(): AbortSignal {
-    const controller = this.abortController;
-    if (!controller.signal.aborted && this.ports.shared?.isAborted(this.ticket) === true)
-      controller.abort(new ShoalError("CANCELLED", "the call was aborted"));
-    return controller.signal;
+    this.look();
+    return this.abortController.signal;
   }
 
   private get abortController(): AbortController {
-    return (this.controller ??= new AbortController());
+    if (this.controller !== null) return this.controller;
+    this.controller = new AbortController();
+    lookFirst(this.controller.signal, () => this.look());
+    return this.controller;
   }
+
+  private look(): void {
+    if (this.isAborted || !this.ports.isAborted(this.ticket)) return;
+    this.isAborted = true;
+    this.abortController.abort(new ShoalError("CANCELLED", "the call was aborted"));
+  }
+}
+
+/** Code that took the signal once, and asks it again and again without a pause, is answered by `look`. */
+function lookFirst(signal: AbortSignal, look: () => void): void {
+  const { prototype } = AbortSignal;
+  for (const name of ["aborted", "reason"] as const) {
+    const { get } = Object.getOwnPropertyDescriptor(prototype, name)!;
+    Object.defineProperty(signal, name, {
+      configurable: true,
+      get() {
+        look();
+        return get!.call(signal) as unknown;
+      },
+    });
+  }
+  Object.defineProperty(signal, "throwIfAborted", {
+    configurable: true,
+    value: () => {
+      look();
+      prototype.throwIfAborted.call(signal);
+    },
+  });
 }

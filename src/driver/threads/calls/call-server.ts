@@ -2,27 +2,28 @@
 //
 // Small answers go through shared memory, others beside it or, without shared memory, as messages.
 
+import { unwrapAll, unwrapBuffers, wrapBuffers, type Moving } from "../../../data/calls/buffers.ts";
 import { writeValue, readValues } from "../../../data/calls/values.ts";
 import { isMoved, transferables } from "../../../data/calls/moved.ts";
-import { toThrown } from "../../../data/calls/thrown.ts";
 import { requirePortable } from "../../../data/portable.ts";
 import { loadFunction, type UserFunction } from "../../../executor/functions.ts";
-import { userStack } from "../../../bundle/frames.ts";
-import type { ErrorData } from "../../../errors.ts";
+import { ShoalError } from "../../../errors.ts";
 import { setCallContext } from "../../../executor/call-context.ts";
 import {
   callForms,
   type FromCallSlot,
+  type NestedResult,
   type TargetRef,
-  type Thrown,
   type ToCallSlot,
 } from "../../../protocol/calls.ts";
 import { CallRun, type RunPorts } from "./call-run.ts";
 import { runBatch } from "./call-batch.ts";
+import { wrapped } from "./message-values.ts";
 import { NestedPlane } from "./nested-plane.ts";
 import { payloadMax, type SharedCalls } from "./shared-calls.ts";
 import { Spin } from "./spin.ts";
 import { isStream, StreamSource } from "./stream-source.ts";
+import { userThrown } from "./user-thrown.ts";
 
 export interface ServerPorts {
   readonly slot: number;
@@ -33,6 +34,8 @@ export interface ServerPorts {
     next(): unknown;
     post(value: unknown, transfer: readonly ArrayBuffer[]): void;
   };
+  /** Whether that call was the last that was told to stop: for code that computes and takes no message. */
+  isAborted(ticket: number): boolean;
   /** Whether the thread lives on while nothing but messages could come. */
   keepAlive(isKept: boolean): void;
   /** The thread is this slot's alone: what connects in it is a call. */
@@ -43,6 +46,7 @@ interface Target {
   ref: TargetRef | null;
   /** Undefined until it is loaded. */
   fn: UserFunction | undefined;
+  readonly defined: Promise<TargetRef>;
   readonly loaded: Promise<UserFunction>;
   define(ref: TargetRef): void;
 }
@@ -70,17 +74,21 @@ export class CallServer {
   private blocked = 0;
 
   constructor(ports: ServerPorts) {
-    this.ports = ports;
+    const send = (message: FromCallSlot, transfer: readonly ArrayBuffer[] = []): void => {
+      const moving: Moving = { isMove: transfer.length > 0, buffers: [...transfer] };
+      ports.send(wrapped(message, moving), moving.buffers);
+    };
+    this.ports = { ...ports, send };
     this.runPorts = {
       slot: ports.slot,
-      shared: ports.shared,
-      send: ports.send,
+      isAborted: ports.isAborted,
+      send,
       onBlocked: (by) => {
         this.blocked += by;
         this.keepAlive();
       },
     };
-    this.nested = new NestedPlane(ports.send, () => this.current);
+    this.nested = new NestedPlane(send, () => this.current);
     if (ports.isOwnThread) this.nested.announce();
   }
 
@@ -97,7 +105,7 @@ export class CallServer {
       case "define":
         return this.target(message.target).define(message.ref);
       case "invoke":
-        this.invoked.push(message);
+        this.invoked.push({ ...message, args: unwrapAll(message.args) });
         this.ports.shared?.wake();
         return this.wake();
       case "abort-call":
@@ -107,7 +115,7 @@ export class CallServer {
       case "stop":
         return this.runs.get(message.ticket)?.stream?.stop();
       case "nested-ended":
-        return this.nested.receive(message.nested, message.result);
+        return this.nested.receive(message.nested, unwrapBuffers(message.result) as NestedResult);
     }
   }
 
@@ -139,15 +147,28 @@ export class CallServer {
       const { ticket, target, form, args } = message;
       return this.begin(ticket, target, callForms.indexOf(form), args, -1);
     }
-    const { shared, payloads } = this.ports;
+    const { shared } = this.ports;
     if (shared === null) return null;
-    const entry = shared.begin(() => payloads.next());
+    const entry = shared.begin(() => this.nextPayload());
     if (entry < 0) return null;
-    const isMessage = shared.length(entry) < 0;
-    const args = isMessage
-      ? (payloads.next() as readonly unknown[])
-      : readValues(shared, shared.payload(entry));
-    return this.begin(shared.ticket(entry), shared.target(entry), shared.form(entry), args, entry);
+    const args = shared.length(entry) < 0 ? this.nextPayload() : readValues(shared, shared.payload(entry));
+    const ticket = shared.ticket(entry);
+    if (args !== null) return this.begin(ticket, shared.target(entry), shared.form(entry), args, entry);
+    const run = new CallRun(ticket, entry, this.runPorts);
+    this.threw(
+      run,
+      new ShoalError("VALUE_INVALID", "the arguments cannot be read in the slot: they did not arrive whole"),
+    );
+    return done;
+  }
+
+  /** The next arguments that came as a message; null: they cannot be read. */
+  private nextPayload(): readonly unknown[] | null {
+    try {
+      return unwrapAll(this.ports.payloads.next() as readonly unknown[]);
+    } catch {
+      return null; // their memory was moved elsewhere, or there is none left for them here
+    }
   }
 
   /** Whether a call came. False: look at messages first. */
@@ -185,7 +206,7 @@ export class CallServer {
       setCallContext(run.of(found.ref!));
       const { fn } = found; // called as itself, not as a method
       result = this.nested.within(run, () =>
-        form === 0 ? fn(...args) : runBatch(fn, args[0] as readonly unknown[], form === 2),
+        form === 0 ? fn(...args) : runBatch(fn, args[0] as readonly unknown[], form === 2, run),
       );
     } catch (error) {
       this.threw(run, error);
@@ -202,16 +223,28 @@ export class CallServer {
   /** The first call of a target waits for its module. */
   private async beginLater(run: CallRun, target: Target, form: number, args: readonly unknown[]) {
     this.runs.set(run.ticket, run);
+    run.beginsAt = performance.now();
     try {
+      await this.untilDefined(target);
       await Promise.race([target.loaded, run.failure]);
     } catch (error) {
-      this.runs.delete(run.ticket);
       return this.threw(run, error);
+    } finally {
+      this.runs.delete(run.ticket);
+      this.keepAlive();
     }
-    this.runs.delete(run.ticket);
     const { ticket, entry } = run;
     const over = this.begin(ticket, this.targets.indexOf(target), form, args, entry);
     if (over !== done) await over;
+  }
+
+  /** What the target is comes as a message, maybe later than the call. */
+  private async untilDefined({ ref, defined }: Target): Promise<void> {
+    if (ref === null) {
+      this.runPorts.onBlocked(1);
+      await defined;
+      this.runPorts.onBlocked(-1);
+    } else this.keepAlive();
   }
 
   /** Settles when the call has ended, or lets others run meanwhile. */
@@ -259,9 +292,14 @@ export class CallServer {
         transfer = transferables(value, "the result");
       }
       requirePortable(value, "the result");
+      this.answer(run, value, transfer);
     } catch (error) {
-      return this.threw(run, error);
+      this.threw(run, error);
     }
+  }
+
+  /** Throws what cannot be sent; nothing was sent then. */
+  private answer(run: CallRun, value: unknown, transfer: readonly ArrayBuffer[]): void {
     const { shared } = this.ports;
     if (run.entry < 0 || shared === null) {
       return this.ports.send(
@@ -271,35 +309,30 @@ export class CallServer {
     }
     const start = shared.payload(run.entry);
     const end = transfer.length > 0 ? -1 : writeValue(shared, value, start, start + payloadMax);
-    if (end < 0) this.ports.payloads.post(value, transfer);
+    if (end < 0) this.postPayload(value, transfer);
     shared.rest();
     shared.answer(run.entry, end < 0 ? "value-message" : "value", end - start, run.micros());
   }
 
   private threw(run: CallRun, error: unknown): void {
-    const thrown = withUserFrames(toThrown(run.failedWith?.error ?? error));
+    const thrown = userThrown(run.failedWith?.error ?? error);
     const { shared } = this.ports;
     if (run.entry < 0 || shared === null) {
       return this.ports.send({ kind: "threw", ticket: run.ticket, thrown, runMicros: run.micros() });
     }
-    this.ports.payloads.post(thrown, []);
+    this.postPayload(thrown, []);
     shared.rest();
     shared.answer(run.entry, "thrown-message", 0, run.micros());
+  }
+
+  private postPayload(value: unknown, transfer: readonly ArrayBuffer[]): void {
+    const moving: Moving = { isMove: transfer.length > 0, buffers: [...transfer] };
+    this.ports.payloads.post(wrapBuffers(value, moving), moving.buffers);
   }
 
   private target(number: number): Target {
     return (this.targets[number] ??= newTarget());
   }
-}
-
-/** Without the frames of what called the function. */
-function withUserFrames(thrown: Thrown): Thrown {
-  const cleaned = (error: ErrorData): ErrorData => ({
-    ...error,
-    ...(error.stack === undefined ? {} : { stack: userStack(error.stack) }),
-    ...(error.cause === undefined ? {} : { cause: cleaned(error.cause) }),
-  });
-  return { ...thrown, error: cleaned(thrown.error) };
 }
 
 /** One turn of the event loop. */
@@ -317,6 +350,7 @@ function newTarget(): Target {
   const target: Target = {
     ref: null,
     fn: undefined,
+    defined,
     loaded: defined.then(async (ref) => (target.fn = await loadFunction(ref))),
     define: (ref) => {
       target.ref = ref;

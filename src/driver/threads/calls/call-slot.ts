@@ -5,7 +5,9 @@
 // Owner of: which calls this slot has.
 
 import { MessageChannel, receiveMessageOnPort, type MessagePort } from "node:worker_threads";
+import { cloneAll, unwrapAll, unwrapBuffers, wrapAll, type Moving } from "../../../data/calls/buffers.ts";
 import { readValue, writeValues } from "../../../data/calls/values.ts";
+import { ShoalError, toErrorData } from "../../../errors.ts";
 import {
   callForms,
   type FromCallSlot,
@@ -20,6 +22,7 @@ import { SlotHost, type SlotEnd } from "../slot-host.ts";
 import { SlotInline } from "../slot-inline.ts";
 import { SlotProcess } from "../slot-process.ts";
 import { SlotThread } from "../slot-thread.ts";
+import { wrapped } from "./message-values.ts";
 import { ticketOf, type Carrier, type PendingCall } from "./pending-call.ts";
 import { payloadMax, SharedCalls, sharedBytes } from "./shared-calls.ts";
 
@@ -90,7 +93,7 @@ export class CallSlot implements Carrier {
     const entry = this.shared?.claim() ?? -1;
     if (entry < 0) {
       // Moved here, though what takes it there copies: it is gone from the caller all the same.
-      const moved = transfer.length === 0 ? args : structuredClone(args, { transfer: [...transfer] });
+      const moved = transfer.length === 0 ? args : cloneAll(args, transfer);
       this.post({ kind: "invoke", ticket: pending.ticket, target: target.number, form, args: moved });
     } else this.offer(pending, entry, transfer);
     pending.entry = entry;
@@ -101,8 +104,14 @@ export class CallSlot implements Carrier {
     const { target, form, args } = pending.request;
     const shared = this.shared!;
     const at = shared.payload(entry);
-    const end = transfer.length > 0 ? -1 : writeValues(shared, args, at, at + payloadMax);
-    if (end < 0) this.payloads!.postMessage(args, transfer as ArrayBuffer[]);
+    let end: number;
+    try {
+      end = transfer.length > 0 ? -1 : writeValues(shared, args, at, at + payloadMax);
+      if (end < 0) this.postPayload(args, transfer);
+    } catch (error) {
+      shared.giveUp(entry);
+      throw error;
+    }
     this.byEntry[entry] = pending;
     shared.offer(entry, target.number, callForms.indexOf(form), pending.ticket, end < 0 ? -1 : end - at);
   }
@@ -113,8 +122,13 @@ export class CallSlot implements Carrier {
 
   /** A message; the slot may be blocked in wait of a call. */
   private post(message: ToCallSlot): void {
-    this.host.post(message);
+    this.host.post(wrapped(message, { isMove: false, buffers: [] }));
     this.shared?.wake();
+  }
+
+  private postPayload(args: readonly unknown[], transfer: readonly ArrayBuffer[]): void {
+    const moving: Moving = { isMove: transfer.length > 0, buffers: [...transfer] };
+    this.payloads!.postMessage(wrapAll(args, moving), moving.buffers);
   }
 
   /** Takes a call back that it has not begun; false: it has, or that cannot be known. */
@@ -128,9 +142,7 @@ export class CallSlot implements Carrier {
 
   /** Of a call whose promise has settled already. */
   abortTicket(call: number, reason: string): void {
-    const ticket = ticketOf(call);
-    this.shared?.abort(ticket);
-    this.post({ kind: "abort-call", ticket, reason });
+    this.post({ kind: "abort-call", ticket: ticketOf(call), reason });
   }
 
   answerNested(nested: number, result: NestedResult): void {
@@ -163,11 +175,18 @@ export class CallSlot implements Carrier {
         pending.resolve(undefined);
         continue;
       }
-      const value = kind === "value" ? readValue(shared, shared.payload(entry)) : this.nextPayload();
+      let isThrown = kind === "thrown-message";
+      let value: unknown;
+      try {
+        value = kind === "value" ? readValue(shared, shared.payload(entry)) : this.nextPayload();
+      } catch (error) {
+        isThrown = true;
+        value = unreadable(error);
+      }
       if (value === lost) continue; // The slot is gone with it: its end will tell.
       this.forget(pending);
       shared.release(entry);
-      if (kind === "thrown-message") this.listener.threw(pending, value as Thrown, micros);
+      if (isThrown) this.listener.threw(pending, value as Thrown, micros);
       else this.listener.returned(pending, value, micros);
     }
     return heard;
@@ -194,28 +213,30 @@ export class CallSlot implements Carrier {
 
   private nextPayload(): unknown {
     const received = receiveMessageOnPort(this.payloads!) as { message: unknown } | undefined;
-    return received === undefined ? lost : received.message;
+    return received === undefined ? lost : unwrapBuffers(received.message);
   }
 
   private receive(message: FromSlot): void {
     if (message.kind === "printed") return this.listener.printed(message.text);
-    if (message.kind === "nested") return this.listener.nested(this, message);
+    if (message.kind === "nested")
+      return this.listener.nested(this, { ...message, args: unwrapAll(message.args) });
     if (message.kind === "nested-cancelled") return this.listener.nestedCancelled(this, message.nested);
     if (!("ticket" in message)) return;
     const pending = this.byTicket.get(message.ticket);
     if (pending === undefined) return; // It has ended meanwhile.
+    if (pending.entry >= 0 && !isAboutBlocking(message)) this.hear(); // It was said before that it gives a stream.
     switch (message.kind) {
       case "returned":
         this.forget(pending);
-        return this.listener.returned(pending, message.value, message.runMicros);
+        return this.listener.returned(pending, unwrapBuffers(message.value), message.runMicros);
       case "threw":
         this.forget(pending);
-        return this.listener.threw(pending, message.thrown, message.runMicros);
+        return this.listener.threw(pending, unwrapBuffers(message.thrown) as Thrown, message.runMicros);
       case "streaming":
         pending.openSink().open();
         return pending.resolve(undefined);
       case "items":
-        return pending.openSink().push(message.items);
+        return pending.openSink().push(unwrapAll(message.items));
       case "blocked":
       case "unblocked":
         return this.listener.blocked(pending, message.kind === "blocked");
@@ -241,4 +262,15 @@ function newBody(isolation: CallSlotOptions["isolation"], options: SlotBodyOptio
   return isolation === "thread" ? new SlotThread(options) : new SlotInline(options.calls!.slot);
 }
 
+const isAboutBlocking = ({ kind }: FromSlot): boolean => kind === "blocked" || kind === "unblocked";
+
 const lost = Symbol("lost");
+
+/** A result that did not survive the way: its memory was moved elsewhere, or there is none left for it here. */
+const unreadable = (error: unknown): Thrown => ({
+  error: toErrorData(
+    new ShoalError("VALUE_INVALID", "the result cannot be read here: it did not arrive whole", {
+      cause: error,
+    }),
+  ),
+});

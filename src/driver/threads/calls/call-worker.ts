@@ -14,7 +14,8 @@ import { CallServer } from "./call-server.ts";
 import { SharedCalls } from "./shared-calls.ts";
 
 const port = parentPort!;
-const { slot, shared } = (workerData as SlotData).calls!;
+const { calls, abortFlag } = workerData as SlotData;
+const { slot, shared } = calls!;
 const send = (message: FromCallSlot | FromSlot, transfer?: readonly ArrayBuffer[]): void =>
   port.postMessage(message, transfer as ArrayBuffer[] | undefined);
 
@@ -24,6 +25,7 @@ const server = new CallServer({
   send,
   payloads: payloadsOf(shared?.payloads ?? null),
   keepAlive: (isKept) => (isKept ? port.ref() : port.unref()),
+  isAborted: (ticket) => Atomics.load(abortFlag, 0) === ((ticket + 1) | 0),
   isOwnThread: true,
 });
 const memory = new MemoryReports((message) => send(message));
@@ -36,7 +38,9 @@ guardErrors((error, cause) => {
   send({ kind: "printed", attempt: null, text: `${error.message}\n${stack ?? ""}\n` });
 });
 process.on("beforeExit", () => {
-  // The loop ran empty while a call waits: its promise can never settle. The port keeps us alive again.
+  // The loop ran empty while a call waits: its promise can never settle. The port keeps us alive again; until it is known
+  // what comes next, one more turn does.
+  setImmediate(() => {});
   port.ref();
   server.fail(
     new ShoalError(

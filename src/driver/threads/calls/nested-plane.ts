@@ -74,7 +74,7 @@ export class NestedPlane implements CallPlane {
   start(request: CallRequest): CallHandle {
     const nested = ++this.lastNested;
     const run = this.runs?.getStore() ?? this.current();
-    const { target, form, args, signal, deadlineMs, priority, retries } = request;
+    const { target, form, args, signal, deadlineMs, priority, retries, keep } = request;
     const promise = new Promise<unknown>((resolve, reject) => {
       if (signal?.aborted === true) return reject(signal.reason);
       const onAbort = (): void => {
@@ -92,7 +92,12 @@ export class NestedPlane implements CallPlane {
         name: target.ref.name,
         form,
         args,
-        options: { priority, retries, ...(deadlineMs === null ? {} : { deadlineMs }) },
+        options: {
+          priority,
+          retries,
+          ...(deadlineMs === null ? {} : { deadlineMs }),
+          ...(keep === undefined ? {} : { keep }),
+        },
       });
     });
     return {

@@ -13,6 +13,12 @@ export interface Carrier {
 /** What a slot knows the call by. */
 export const ticketOf = (call: number): number => call & 0x7fffffff;
 
+interface Ended {
+  readonly failure: { readonly error: unknown } | null;
+}
+
+const returned: Ended = { failure: null };
+
 export class PendingCall implements CallHandle {
   readonly call: number;
   readonly request: CallRequest;
@@ -27,13 +33,18 @@ export class PendingCall implements CallHandle {
   /** What its slot gave, until the dispatcher says what that means. */
   result: { readonly isThrown: boolean; readonly value: unknown } | null = null;
   private sink: StreamSink | null = null;
+  private ended: Ended | null = null;
   onAbort: (() => void) | null = null;
   /** Why it was ended from here, besides its signal. Written by the pool. */
   endReason: { readonly reason: unknown } | null = null;
 
-  constructor(call: number, request: CallRequest) {
+  private readonly onAwaited: () => void;
+
+  /** `onAwaited` is called when somebody begins to wait for an item of its stream. */
+  constructor(call: number, request: CallRequest, onAwaited: () => void) {
     this.call = call;
     this.request = request;
+    this.onAwaited = onAwaited;
     this.promise = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -54,34 +65,46 @@ export class PendingCall implements CallHandle {
     return this.sink?.isOpen ?? false;
   }
 
+  /** It gives a stream whose next item nobody waits for. */
+  get isUnread(): boolean {
+    return this.sink !== null && this.sink.isOpen && !this.sink.isAwaited;
+  }
+
+  stop(): void {
+    this.promise.catch(() => {}); // of no interest any more
+    this.openSink().stop();
+  }
+
   openSink(): StreamSink {
-    return (this.sink ??= new StreamSink({
+    if (this.sink !== null) return this.sink;
+    this.sink = new StreamSink({
       pull: (count) => this.slot?.pull(this, count),
       stop: () => this.slot?.stop(this),
-    }));
+      awaited: this.onAwaited,
+    });
+    if (this.ended !== null) this.endSink(this.sink, this.ended);
+    return this.sink;
   }
 
   /** The end of it all, whichever way. */
   settle(error: unknown, value: unknown, isFailure: boolean): void {
     if (this.onAbort !== null) this.request.signal?.removeEventListener("abort", this.onAbort);
-    const { sink } = this;
-    if (sink !== null) {
-      if (isFailure) sink.fail(error);
-      else if (sink.isOpen) sink.end();
-      else
-        sink.fail(
-          new ShoalError(
-            "USER_ERROR",
-            `${this.request.target.ref.name} gave a value, and was read as a stream`,
-            {
-              hint: "Await the call, or make the function a generator.",
-            },
-          ),
-        );
-      // Whoever reads the stream is told there; the promise is of no interest then.
-      if (isFailure) this.promise.catch(() => {});
-    }
+    this.ended = isFailure ? { failure: { error } } : returned;
+    if (this.sink !== null) this.endSink(this.sink, this.ended);
     if (isFailure) this.reject(error);
     else this.resolve(value);
   }
+
+  /** Whoever reads the stream is told there; the promise is of no interest then. */
+  private endSink(sink: StreamSink, { failure }: Ended): void {
+    this.promise.catch(() => {});
+    if (failure !== null) sink.fail(failure.error);
+    else if (sink.isOpen) sink.end();
+    else sink.fail(noStream(this.request.target.ref.name));
+  }
 }
+
+const noStream = (name: string): ShoalError =>
+  new ShoalError("USER_ERROR", `${name} gave a value, and was read as a stream`, {
+    hint: "Await the call, or make the function a generator.",
+  });

@@ -32,8 +32,6 @@ const orderHead = 32;
 const slotListens = 48;
 /** Of the running call: entry + 1, or 0. */
 const runningEntry = 64;
-/** The ticket of a call that is to stop + 1, or 0: for code that computes and takes no message. */
-const abortedTicket = 80;
 const controlInts = 128;
 
 const controlBytes = controlInts * 4;
@@ -123,6 +121,11 @@ export class SharedCalls {
     return this.free.pop() ?? -1;
   }
 
+  /** It is not going to be offered. */
+  giveUp(entry: number): void {
+    this.free.push(entry);
+  }
+
   /** Gives the entry, whose payload is written, to the slot. `length` < 0: the arguments come as a message. */
   offer(entry: number, target: number, form: number, ticket: number, length: number): void {
     const at = this.head(entry);
@@ -177,15 +180,6 @@ export class SharedCalls {
     const at = this.head(entry) + stateField;
     this.heads[at] = (this.heads[at]! >>> phaseBits) << phaseBits;
     this.free.push(entry);
-  }
-
-  /** Code that computes without a pause finds out by `isAborted`. */
-  abort(ticket: number): void {
-    Atomics.store(this.control, abortedTicket, (ticket + 1) | 0);
-  }
-
-  isAborted(ticket: number): boolean {
-    return Atomics.load(this.control, abortedTicket) === ((ticket + 1) | 0);
   }
 
   /** The ticket of what the slot runs now, or null. */

@@ -3,6 +3,8 @@
 export interface StreamOrders {
   pull(count: number): void;
   stop(): void;
+  /** The reader waits for an item. */
+  awaited(): void;
 }
 
 /** Items that are asked for ahead of the reader. More are asked for when half of them have been read. */
@@ -10,12 +12,15 @@ const aheadMax = 128;
 
 export class StreamSink {
   isOpen = false;
+  /** The reader waits for an item. */
+  isAwaited = false;
   private readonly orders: StreamOrders;
   private items: unknown[] = [];
   private at = 0;
   private end_: { readonly isFailure: boolean; readonly error: unknown } | null = null;
   private wake: () => void = () => {};
   private isRead = false;
+  private isStopped = false;
   /** Read since items were last asked for. */
   private owed = 0;
 
@@ -26,10 +31,12 @@ export class StreamSink {
   /** The slot has begun to give a stream. */
   open(): void {
     this.isOpen = true;
-    if (this.isRead) this.orders.pull(aheadMax);
+    if (this.isStopped) this.orders.stop();
+    else if (this.isRead) this.orders.pull(aheadMax);
   }
 
   push(items: readonly unknown[]): void {
+    if (this.isStopped) return;
     if (this.at === this.items.length) {
       this.items = [...items];
       this.at = 0;
@@ -62,11 +69,27 @@ export class StreamSink {
         } else if (this.end_ !== null) {
           if (this.end_.isFailure) throw this.end_.error;
           return;
-        } else await new Promise<void>((resolve) => (this.wake = resolve));
+        } else await this.itemComes();
       }
     } finally {
-      if (this.end_ === null) this.orders.stop();
+      this.stop();
     }
+  }
+
+  /** Nobody reads it any more. Its source is closed, now or when it begins. */
+  stop(): void {
+    if (this.isStopped || this.end_ !== null) return;
+    this.isStopped = true;
+    this.items = [];
+    this.at = 0;
+    if (this.isOpen) this.orders.stop();
+  }
+
+  private async itemComes(): Promise<void> {
+    this.isAwaited = true;
+    this.orders.awaited();
+    await new Promise<void>((resolve) => (this.wake = resolve));
+    this.isAwaited = false;
   }
 
   private askForMore(): void {

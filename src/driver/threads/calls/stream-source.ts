@@ -60,7 +60,11 @@ export class StreamSource {
       }
       const { done, value } = await this.next();
       if (done === true) return this.flush();
-      requirePortable(value, "an item of the stream");
+      try {
+        requirePortable(value, "an item of the stream");
+      } catch (error) {
+        await this.failWith(error);
+      }
       this.credit--;
       this.batch.push(value);
       // A source that computes leaves no turn of the event loop to flush in.
@@ -76,6 +80,17 @@ export class StreamSource {
       this.flush();
       throw error;
     }
+  }
+
+  /** The source is closed; what it throws then is told less than why. */
+  private async failWith(error: unknown): Promise<never> {
+    this.flush();
+    try {
+      await this.iterator.return?.();
+    } catch {
+      // The first error is the one that counts.
+    }
+    throw error;
   }
 
   private async untilPulled(): Promise<void> {

@@ -1,0 +1,207 @@
+// Cancel what waits, abort what runs, and what becomes of the slots of functions that do not listen.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { expect } from "vitest";
+import type { Remote } from "../../../src/model/calls/remote.ts";
+import { moduleUrl, rejection, type Module, type World } from "./world.ts";
+
+export function cancellation(world: World): void {
+  const { it } = world;
+
+  /** One slot that is busy until `open` is called. */
+  async function busy(): Promise<{ fns: Remote<Module>; open(): Promise<void> }> {
+    const fns = await world.alone();
+    const [gate, log] = [world.gate(), world.log()];
+    const call = fns.waits(gate.file, log.file, "runs");
+    await log.has(1);
+    return {
+      fns,
+      async open() {
+        gate.open();
+        await call;
+      },
+    };
+  }
+
+  it("aborting a call that waits ends it at once, and it certainly never runs", async () => {
+    const { fns, open } = await busy();
+    const log = world.log();
+    const controllers = Array.from({ length: 5 }, () => new AbortController());
+    const calls = controllers.map(({ signal }, n) => fns.says.with({ signal })(log.file, `${n}`));
+    const reasons = [0, 1, 3].map((n) => {
+      const reason = new Error(`no ${n}`);
+      controllers[n]!.abort(reason);
+      return reason;
+    });
+    expect(await Promise.all([0, 1, 3].map((n) => rejection(calls[n]!)))).toEqual(reasons);
+    await open();
+    expect(await Promise.all([calls[2], calls[4]])).toEqual(["2", "4"]);
+    expect(await fns.echo("all before have run")).toBe("all before have run");
+    expect(log.lines).toEqual(["2", "4"]);
+  });
+
+  it("a signal that is aborted already: nothing is sent", async () => {
+    const log = world.log();
+    const signal = AbortSignal.abort(new Error("before"));
+    expect((await rejection(world.fns.says.with({ signal })(log.file, "x"))).message).toBe("before");
+    await world.fns.echo(1);
+    expect(log.lines).toEqual([]);
+  });
+
+  it("aborting while the module is being bundled: at once, and nothing runs", async () => {
+    const module = `${world.file()}.ts`;
+    const log = world.log();
+    const text = "import { appendFileSync } from 'node:fs';\n";
+    writeFileSync(
+      module,
+      `${text}export const f = (): void => appendFileSync(${JSON.stringify(log.file)}, "x");`,
+    );
+    const { f } = world.shoal.use<{ f(): void }>(module);
+    const controller = new AbortController();
+    const first = f.with({ signal: controller.signal })();
+    const stream = (f.with({ signal: controller.signal })() as unknown as AsyncIterable<unknown>)
+      [Symbol.asyncIterator]()
+      .next();
+    controller.abort(new Error("too slow"));
+    expect((await rejection(first)).message).toBe("too slow");
+    expect((await rejection(stream)).message).toBe("too slow");
+    await f();
+    expect(readFileSync(log.file, "utf8")).toBe("x");
+  });
+
+  it("aborting a call that runs: it rejects at once, its signal tells it, and its slot goes on", async () => {
+    const fns = await world.alone();
+    const log = world.log();
+    const { slot } = await fns.contextOf();
+    const controller = new AbortController();
+    const reason = { any: "value" };
+    const call = fns.waitsForAbort.with({ signal: controller.signal })(log.file);
+    await log.has(1);
+    controller.abort(reason);
+    expect(await rejection(call)).toBe(reason);
+    await log.has(2);
+    expect(log.lines).toEqual(["begun", "aborted: CANCELLED"]);
+    expect((await fns.contextOf()).slot).toBe(slot);
+  });
+
+  it("a busy loop that looks at its signal, taken once, ends", async () => {
+    const fns = await world.alone();
+    const log = world.log();
+    const { slot } = await fns.contextOf();
+    const controller = new AbortController();
+    const call = fns.computesUntilAbort.with({ signal: controller.signal })(log.file);
+    await log.has(1);
+    controller.abort();
+    expect((await rejection(call)).name).toBe("AbortError");
+    await log.has(2);
+    expect(log.lines).toEqual(["begun", "aborted: CANCELLED"]);
+    expect((await fns.contextOf()).slot).toBe(slot);
+  });
+
+  it("one that does not listen loses its slot after the grace time; what waits behind it runs in the next", async () => {
+    const fns = await world.alone();
+    const log = world.log();
+    const { slot } = await fns.contextOf();
+    const call = fns.computesForEver.with({ deadlineMs: 50 })(log.file);
+    await log.has(1);
+    const behind = fns.contextOf();
+    const error = await rejection(call);
+    expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { hasBegun: true, deadlineMs: 50 } });
+    expect((await behind).slot).toBeGreaterThan(slot);
+  });
+
+  it("others are unharmed while a slot is replaced", async () => {
+    const fns = (await world.connect({ slots: 2, abortGraceMs: 100 })).use<Module>(moduleUrl);
+    const [log, other] = [world.log(), world.log()];
+    const gate = world.gate();
+    const controller = new AbortController();
+    const call = fns.computesForEver.with({ signal: controller.signal })(log.file);
+    await log.has(1);
+    const unharmed = fns.waits(gate.file, other.file, "unharmed");
+    await other.has(1);
+    controller.abort(new Error("enough"));
+    expect((await rejection(call)).message).toBe("enough");
+    // Both slots are taken, by one that waits and one that loops: this one runs in the slot that replaces the second.
+    expect(await fns.echo("in a new slot")).toBe("in a new slot");
+    gate.open();
+    expect(await unharmed).toBe("unharmed");
+  });
+
+  it("a deadline of a call that waits: it never runs, and says so", async () => {
+    const { fns, open } = await busy();
+    const log = world.log();
+    const error = await rejection(fns.says.with({ deadlineMs: 20 })(log.file, "late"));
+    expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { hasBegun: false } });
+    expect(error.message).toBe("the call of says did not begin within its deadline of 20 ms");
+    await open();
+    await fns.echo(1);
+    expect(log.lines).toEqual([]);
+  });
+
+  it("a deadline of a call that runs aborts its signal", async () => {
+    const log = world.log();
+    const error = await rejection(world.fns.waitsForAbort.with({ deadlineMs: 100 })(log.file));
+    expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", retryable: true });
+    await log.has(2);
+    expect(log.lines.at(-1)).toBe("aborted: CANCELLED");
+  });
+
+  it("cancelCalls drops what waits, abortCalls what runs; with their reasons", async () => {
+    const shoal = await world.connect({ slots: 1 });
+    const { waitsForAbort, says, echo } = shoal.use<Module>(moduleUrl);
+    const [log, never] = [world.log(), world.log()];
+    const running = rejection(waitsForAbort(log.file));
+    await log.has(1);
+    const waiting = Array.from({ length: 5 }, (_, n) => says(never.file, `${n}`));
+    // One may be with the slot already: it runs, as far as is known here.
+    const cancelled = shoal.cancelCalls(new Error("not wanted"));
+    expect([4, 5]).toContain(cancelled);
+    for (const call of waiting.slice(5 - cancelled))
+      expect((await rejection(call)).message).toBe("not wanted");
+    expect(shoal.abortCalls()).toBe(1 + 5 - cancelled);
+    expect(await running).toMatchObject({ code: "CANCELLED" });
+    await Promise.allSettled(waiting);
+    expect(await echo("next")).toBe("next");
+    expect(log.lines).toEqual(["begun", "aborted: CANCELLED"]);
+    expect(never.lines).toEqual([]);
+    expect([shoal.cancelCalls(), shoal.abortCalls()]).toEqual([0, 0]);
+  });
+
+  it("a full queue refuses: QUEUE_FULL, definite", async () => {
+    const shoal = await world.connect({ slots: 1, waitingCallsMax: 2 });
+    const { waits, echo } = shoal.use<Module>(moduleUrl);
+    const [gate, log] = [world.gate(), world.log()];
+    const running = waits(gate.file, log.file, "ran");
+    await log.has(1);
+    const taken: Promise<unknown>[] = [];
+    let error: { readonly code?: string } = {};
+    while (taken.length < 5) {
+      const call = echo(taken.length);
+      // A refusal comes at once; what waits waits for the gate.
+      const first = await Promise.race([
+        rejection(call),
+        new Promise((resolve) => setImmediate(resolve, null)),
+      ]);
+      if (first !== null) {
+        error = first as { code: string };
+        break;
+      }
+      taken.push(call);
+    }
+    expect(error).toMatchObject({ code: "QUEUE_FULL", definite: true, retryable: true });
+    expect(shoal.callFigures()).toMatchObject({ waiting: 2, refused: 1 });
+    gate.open();
+    expect(await running).toBe("ran");
+    expect(await Promise.all(taken)).toEqual(taken.map((_, n) => n));
+  });
+
+  it("what ended in time is not touched by its deadline or signal afterwards", async () => {
+    const controller = new AbortController();
+    const { echo } = world.fns;
+    const call = echo.with({ signal: controller.signal, deadlineMs: 60_000 })("done");
+    expect(await call).toBe("done");
+    controller.abort();
+    expect(await call).toBe("done");
+    expect(await echo("next")).toBe("next");
+  });
+}
