@@ -15,14 +15,22 @@ const compiled: Readonly<Record<string, readonly string[]>> = {
   ".cts": [".cjs", ".js"],
 };
 
+/** A data: URL holds a whole file. */
+const urlCharsMax = 60;
+
+const inlinedHint =
+  "A bundler put the module's source into the program. Build for node (Vite: build.ssr), or write " +
+  'new URL(/* @vite-ignore */ "./module.ts", import.meta.url); either way, make the module an entry of its own.';
+
 /**
  * An absolute path. `module` is a file: URL or a path, relative to `directory`. Whether there is such a file is for
  * resolveEntry to say.
  */
 export function moduleEntry(module: string, directory: string): string {
   if (/^[a-z][a-z0-9+.-]+:/i.test(module) && !module.startsWith("file:")) {
-    throw new ShoalError("JOB_NOT_FOUND", `use() expects a file: URL or a path, received ${module}`, {
-      hint: 'Pass new URL("./module.ts", import.meta.url).',
+    const received = module.length > urlCharsMax ? `${module.slice(0, urlCharsMax)}…` : module;
+    throw new ShoalError("JOB_NOT_FOUND", `use() expects a file: URL or a path, received ${received}`, {
+      hint: module.startsWith("data:") ? inlinedHint : 'Pass new URL("./module.ts", import.meta.url).',
     });
   }
   const file = module.startsWith("file:") ? fileURLToPath(module) : path.resolve(directory, module);

@@ -7,7 +7,7 @@ export type MapRecord =
       readonly kind: "map-items";
       /** Their places in the input, from 0. */
       readonly items: readonly number[];
-      /** Hashes of the items, by node:v8's form of them. */
+      /** Hashes of the items, by value (data/calls/argument-key.ts). */
       readonly inputs: readonly string[];
       /** Results, as node:v8 writes them, in base64; null: it failed. */
       readonly values: readonly (string | null)[];

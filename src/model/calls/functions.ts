@@ -60,8 +60,12 @@ export class Functions {
     const ref = remoteOf(fn, "the function of map()");
     const { stateDir, slots } = this.settings;
     const journal = async (name: string) => {
-      const [{ MapJournal }, { hash }] = await Promise.all([import("./map-journal.ts"), ref.module.load()]);
-      return await MapJournal.open(stateDir, name, `${hash} ${ref.name}`);
+      const [{ MapJournal }, { functionHash }, bundle] = await Promise.all([
+        import("./map-journal.ts"),
+        import("../../bundle/function-hash.ts"),
+        ref.module.load(),
+      ]);
+      return await MapJournal.open(stateDir, name, (await functionHash(bundle, ref.name)).hash);
     };
     return new MapResults(inputs, options, { fn: ref, slots, journal });
   }

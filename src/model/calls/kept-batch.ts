@@ -44,11 +44,12 @@ async function keptBatch(
   options: CallOptions,
   caller: Caller | null,
 ): Promise<BatchResult> {
-  const start = async (some: readonly unknown[]): Promise<BatchResult> =>
-    (await (
-      await calls.fn.start(form, [some], calls.inner(options), caller)
-    ).promise) as BatchResult;
   const endsAt = performance.now() + (options.deadlineMs ?? Infinity);
+  const start = async (some: readonly unknown[]): Promise<BatchResult> => {
+    const inner = calls.inner(remaining(options, endsAt, calls.fn.name));
+    const handle = await calls.fn.start(form, [some], inner, caller);
+    return (await handle.promise) as BatchResult;
+  };
   let own = items;
   if (calls.kept === null) {
     own = copyOf(items);
@@ -62,7 +63,7 @@ async function keptBatch(
       for (const missing of led) giveUp(kept, missing, error, options);
       throw error;
     });
-    calls.microsPerCall = result.runMicros / led.length;
+    calls.microsPerCall = result.runMicros / Math.max(1, result.values.length);
     landAll(kept, led, result, values, failures);
   }
   for (const { at, item, flight } of awaited) {

@@ -5,10 +5,10 @@
 //
 // Owner of: the directory, while it is open (by its lock).
 
-import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import { deserialize, serialize } from "node:v8";
+import { argumentKey } from "../../data/calls/argument-key.ts";
 import type { BatchResult } from "../../protocol/calls.ts";
 import type { MapRecord } from "../../protocol/map-journal.ts";
 import { lockState, type StateLock } from "../../store/lock.ts";
@@ -19,8 +19,8 @@ interface Known {
   readonly value: string;
 }
 
-const hashOf = (item: unknown): string =>
-  createHash("sha256").update(serialize(item)).digest("base64").slice(0, 22);
+const noPrefix = new Uint8Array();
+const hashOf = (item: unknown): string => argumentKey(noPrefix, [item]).toString("base64");
 
 export class MapJournal {
   /** What is kept of an earlier run; null: nothing was there. */

@@ -202,7 +202,7 @@ export class CallPool implements CallPlane, CallSlotListener {
     this.give({
       kind: isBlocked ? "CallBlocked" : "CallUnblocked",
       call,
-      slot: (pending.slot as CallSlot).slot,
+      slot: pending.lastSlot,
     });
   }
 
