@@ -6,6 +6,7 @@
 // Not portable: functions, symbols, promises, proxies, instances of classes (their methods would be lost in silence).
 
 import { ShoalError } from "../errors.ts";
+import { isDetached } from "./detached.ts";
 import type { Json } from "../plan/nodes.ts";
 
 type Kind = "object" | "array" | "map" | "set" | "leaf" | "error";
@@ -74,7 +75,7 @@ function culpritIn(value: unknown, depth: number, seen: Set<object> | null): Cul
       : null;
   }
   const kind = kinds.get(Object.getPrototypeOf(value));
-  if (kind === "leaf") return null;
+  if (kind === "leaf") return isDetached(value) ? { what: "memory that was moved away", path: [] } : null;
   if (kind === undefined) return { what: nameOf(value), path: [] };
   if (kind === "error") return culpritInError(value as Error, depth, seen);
   if (depth >= depthMax) return { what: `a value nested deeper than ${depthMax} levels`, path: [] };

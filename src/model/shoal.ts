@@ -127,7 +127,16 @@ export class Shoal {
     inputs: Inputs<I>,
     options: MapOptions & { readonly onError: "collect" },
   ): MapResults<MapOutcome<Awaited<O>>>;
-  map<I, O>(fn: MappedFunction<I, O>, inputs: Inputs<I>, options?: MapOptions): MapResults<Awaited<O>>;
+  map<I, O>(
+    fn: MappedFunction<I, O>,
+    inputs: Inputs<I>,
+    options?: MapOptions & { readonly onError?: "throw" | "skip" },
+  ): MapResults<Awaited<O>>;
+  map<I, O>(
+    fn: MappedFunction<I, O>,
+    inputs: Inputs<I>,
+    options: MapOptions,
+  ): MapResults<Awaited<O> | MapOutcome<Awaited<O>>>;
   map(
     fn: MappedFunction<never, unknown>,
     inputs: Inputs<never>,

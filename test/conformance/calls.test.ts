@@ -5,7 +5,6 @@ const noCrash = "a thread that ends its process ends the program with it";
 callsConformance({
   name: "each slot a thread",
   options: { isolation: "thread" },
-  sharesMemory: true,
   manyCalls: 100_000,
   deviations: {
     "a crash: SLOT_LOST with the signal": noCrash,
@@ -18,7 +17,6 @@ callsConformance({
 callsConformance({
   name: "each slot a process",
   options: { isolation: "process" },
-  sharesMemory: false,
   manyCalls: 4000,
   deviations: {
     "shared() arrives without a copy: what one slot writes is seen by others, and here":
@@ -36,7 +34,6 @@ const own = "a module that connects in the calling thread gets a connection of i
 callsConformance({
   name: "inline",
   options: { mode: "inline" },
-  sharesMemory: true,
   manyCalls: 4000,
   deviations: {
     "a busy loop that looks at its signal, taken once, ends": blocks,

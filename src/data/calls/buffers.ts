@@ -79,6 +79,14 @@ function holdsBuffer(value: object, seen: Set<object>): boolean {
 }
 
 function holdsAny(items: Iterable<unknown>, seen: Set<object>): boolean {
+  if (Array.isArray(items)) {
+    // The hot one: a batch of map().
+    for (let n = 0; n < items.length; n++) {
+      const item: unknown = items[n];
+      if (typeof item === "object" && item !== null && holdsBuffer(item, seen)) return true;
+    }
+    return false;
+  }
   for (const item of items)
     if (typeof item === "object" && item !== null && holdsBuffer(item, seen)) return true;
   return false;

@@ -2,6 +2,7 @@
 
 import * as threads from "node:worker_threads";
 import { ShoalError } from "../../errors.ts";
+import { isDetached } from "../detached.ts";
 
 const brand: unique symbol = Symbol.for("shoal.moved") as never;
 
@@ -51,17 +52,6 @@ export function requirePresent(buffer: unknown, at: string): void {
   throw new ShoalError("VALUE_INVALID", `${at} holds memory that was moved before: it is empty now`, {
     hint: "What is moved can be used once; leave move() out to send copies.",
   });
-}
-
-/** As the property of ArrayBuffers that Node 20 does not have. */
-function isDetached(buffer: ArrayBuffer): boolean {
-  if (buffer.byteLength > 0) return false;
-  try {
-    new Uint8Array(buffer);
-    return false;
-  } catch {
-    return true;
-  }
 }
 
 interface Found {

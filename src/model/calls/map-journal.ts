@@ -46,10 +46,8 @@ export class MapJournal {
       const records = path.join(directory, "journal");
       const journal = await Journal.open(records, (payload) => {
         const record = JSON.parse(payload.toString("utf8")) as MapRecord;
-        if (record.kind === "map-opened") {
-          if (record.code !== code) items.clear();
-          before = record.code;
-        } else if (record.kind === "map-items")
+        if (record.kind === "map-opened") before = record.code;
+        else if (record.kind === "map-items" && before === code)
           record.values.forEach((value, n) => {
             if (value !== null) items.set(record.items[n]!, { input: record.inputs[n]!, value });
           });

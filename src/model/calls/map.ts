@@ -62,6 +62,8 @@ interface Batch {
   error: { readonly error: unknown } | null;
 }
 
+const nothing: BatchResult = { values: [], failures: [], runMicros: 0 };
+
 export function checkMapOptions(options: MapOptions): void {
   checkCallOptions(options);
   const { concurrency, batch, onError, total, resume } = options;
@@ -90,8 +92,9 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
   private batches: Batch[] = [];
   private underWay = 0;
   private current: { readonly results: readonly unknown[]; at: number } | null = null;
-  /** Settles when the results that were asked for last are there; null: none are asked for. */
-  private asked: Promise<void> | null = null;
+  /** Calls of next() that wait for a batch, and the last of them. */
+  private asking = 0;
+  private lastAsked: Promise<void> = Promise.resolve();
   private nextIndex = 0;
   private isFilling = false;
   private isSourceOver = false;
@@ -120,21 +123,24 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
 
   /** The next result. Rejects with what an item or the input threw, or with the signal's reason. */
   next(): Promise<IteratorResult<T, undefined>> {
-    const read = this.asked === null ? this.nextRead() : null;
+    const read = this.asking === 0 ? this.nextRead() : null;
     if (read !== null) return Promise.resolve(read);
     // Who asks ahead gets results in the order of asking.
-    const before = this.asked ?? Promise.resolve();
-    const next = before.then(() => this.nextRead() ?? this.nextOfBatch());
-    const settled: Promise<void> = next
-      .then(
-        () => {},
-        () => {}, // told to who asked
-      )
-      .then(() => {
-        if (this.asked === settled) this.asked = null;
-      });
-    this.asked = settled;
+    this.asking++;
+    const next = this.lastAsked.then(() => this.nextAsked());
+    this.lastAsked = next.then(
+      () => {},
+      () => {}, // told to who asked
+    );
     return next;
+  }
+
+  private async nextAsked(): Promise<IteratorResult<T, undefined>> {
+    try {
+      return this.nextRead() ?? (await this.nextOfBatch());
+    } finally {
+      this.asking--;
+    }
   }
 
   private nextRead(): IteratorResult<T, undefined> | null {
@@ -291,7 +297,8 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
         if (isThrown) throw invalid[0]!.error;
         const places = new Set(invalid.map(({ at }) => at));
         const others = items.filter((_item, at) => !places.has(at));
-        return withInvalid(items.length, invalid, await this.call(others));
+        const result = others.length === 0 ? nothing : await this.call(others);
+        return withInvalid(items.length, invalid, result);
       }
       const result = isThrown || this.stopping.signal.aborted ? null : allFailed(items.length, error);
       if (result === null) throw error;

@@ -146,6 +146,26 @@ export function cancellation(world: World): void {
     expect(log.lines.at(-1)).toBe("aborted: CANCELLED");
   });
 
+  it("one signal for many calls: all end, and Node has nothing to warn of", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", onWarning);
+    const controller = new AbortController();
+    const log = world.log();
+    const fns = await world.alone();
+    const calls = Array.from({ length: 50 }, () =>
+      rejection(fns.waitsForAbort.with({ signal: controller.signal })(log.file)),
+    );
+    await log.has(1);
+    controller.abort(new Error("all of them"));
+    for (const error of await Promise.all(calls)) expect((error as Error).message).toBe("all of them");
+    await world.shoal
+      .map(fns.echo, Array.from({ length: 100 }).keys(), { batch: 1, concurrency: 50 })
+      .toArray();
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
+  });
+
   it("cancelCalls drops what waits, abortCalls what runs; with their reasons", async () => {
     const shoal = await world.connect({ slots: 1 });
     const { waitsForAbort, says, echo } = shoal.use<Module>(moduleUrl);

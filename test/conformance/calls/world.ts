@@ -16,8 +16,6 @@ export interface CallsVariant {
   readonly name: string;
   /** What `connect()` is given. */
   readonly options: ConnectOptions;
-  /** Memory can be shared with its slots. */
-  readonly sharesMemory: boolean;
   /** How many calls are made where "very many" are. */
   readonly manyCalls: number;
   /** Tests that it cannot pass, by their names, with the reason. */

@@ -5,6 +5,7 @@ import { requirePortable } from "../../../data/portable.ts";
 import { ShoalError } from "../../../errors.ts";
 import type { UserFunction } from "../../../executor/functions.ts";
 import type { BatchResult, Thrown } from "../../../protocol/calls.ts";
+import { isStream } from "./stream-source.ts";
 import { userThrown } from "./user-thrown.ts";
 
 interface MutableResult extends BatchResult {
@@ -72,7 +73,7 @@ async function goOn(
 
 function add(result: MutableResult, value: unknown): void {
   if (typeof value === "object" && value !== null) {
-    if (isMoved(value) || Symbol.asyncIterator in value) {
+    if (isMoved(value) || isStream(value)) {
       throw new ShoalError("VALUE_INVALID", "a function given to map() returned a moved value or a stream", {
         hint: "Return plain data from functions that are mapped; call the function directly to move or stream.",
       });

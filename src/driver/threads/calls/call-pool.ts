@@ -32,6 +32,7 @@ import { CallSlot, type CallSlotListener, type CallSlotOptions } from "./call-sl
 import { NestedCalls } from "./nested-calls.ts";
 import { PendingCall } from "./pending-call.ts";
 import { refusal } from "./refusal.ts";
+import { SignalWatch } from "./signal-watch.ts";
 
 export interface CallPoolOptions extends Omit<CallSlotOptions, "doorbell"> {
   readonly slots: number;
@@ -60,6 +61,7 @@ export class CallPool implements CallPlane, CallSlotListener {
   private readonly bell: AnswerBell;
   private readonly nestedCalls: NestedCalls;
   private readonly attendance: Attendance;
+  private readonly signals = new SignalWatch(({ call }) => this.give({ kind: "CallCancelled", call }));
   private readonly toWake = new Set<CallSlot>();
   private isGiving = false;
   private isWaking = false;
@@ -121,10 +123,7 @@ export class CallPool implements CallPlane, CallSlotListener {
     this.warm();
     this.attendance.begin();
     this.pending.set(pending.call, pending);
-    if (signal !== null) {
-      pending.onAbort = () => this.give({ kind: "CallCancelled", call: pending.call });
-      signal.addEventListener("abort", pending.onAbort);
-    }
+    if (signal !== null) this.signals.add(signal, pending);
     this.give({
       kind: "CallSubmitted",
       call: pending.call,
@@ -357,6 +356,8 @@ export class CallPool implements CallPlane, CallSlotListener {
 
   private settle(pending: PendingCall, error: unknown, value: unknown, isFailure: boolean): void {
     this.pending.delete(pending.call);
+    const { signal } = pending.request;
+    if (signal !== null) this.signals.forget(signal, pending);
     pending.settle(error, value, isFailure);
   }
 

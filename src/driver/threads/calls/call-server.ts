@@ -181,12 +181,12 @@ export class CallServer {
     return shared.hasOrder();
   }
 
-  private callComes(): Promise<unknown> {
+  private async callComes(): Promise<void> {
     const { shared } = this.ports;
-    if (shared !== null) {
-      return shared.listen() ? (shared.orderComes() ?? Promise.resolve()) : Promise.resolve();
-    }
-    return new Promise<void>((resolve) => (this.wake = resolve));
+    if (shared === null) return await new Promise<void>((resolve) => (this.wake = resolve));
+    if (!shared.listen()) return;
+    await shared.orderComes();
+    shared.unlisten();
   }
 
   private begin(

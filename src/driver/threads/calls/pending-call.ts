@@ -34,7 +34,6 @@ export class PendingCall implements CallHandle {
   result: { readonly isThrown: boolean; readonly value: unknown } | null = null;
   private sink: StreamSink | null = null;
   private ended: Ended | null = null;
-  onAbort: (() => void) | null = null;
   /** Why it was ended from here, besides its signal. Written by the pool. */
   endReason: { readonly reason: unknown } | null = null;
 
@@ -88,7 +87,6 @@ export class PendingCall implements CallHandle {
 
   /** The end of it all, whichever way. */
   settle(error: unknown, value: unknown, isFailure: boolean): void {
-    if (this.onAbort !== null) this.request.signal?.removeEventListener("abort", this.onAbort);
     this.ended = isFailure ? { failure: { error } } : returned;
     if (this.sink !== null) this.endSink(this.sink, this.ended);
     if (isFailure) this.reject(error);

@@ -142,9 +142,12 @@ export class SharedCalls {
     Atomics.store(this.control, orderTail, this.orderCount);
   }
 
-  /** Wakes the slot if it waits. */
+  /**
+   * Wakes the slot if it waits. Only the slot says that it listens no more: were it said here, a wake-up for an order that
+   * the slot has found by itself meanwhile could come between its saying so and its wait, and then no other ever would.
+   */
   notifySlot(): void {
-    if (Atomics.exchange(this.control, slotListens, 0) === 1) Atomics.notify(this.control, orderTail);
+    if (Atomics.load(this.control, slotListens) === 1) Atomics.notify(this.control, orderTail);
   }
 
   /** Takes back what the slot has not begun; false: it has. */
@@ -224,6 +227,12 @@ export class SharedCalls {
   /** Blocks the thread until there is something to begin, or something else to look at, or the time is over. */
   blockForOrder(timeoutMs: number): void {
     Atomics.wait(this.control, orderTail, this.orderCount, timeoutMs);
+    this.unlisten();
+  }
+
+  /** The slot is awake. */
+  unlisten(): void {
+    Atomics.store(this.control, slotListens, 0);
   }
 
   /** Settles when there may be something to begin; null: there is already. */
