@@ -461,8 +461,8 @@ describe("killed before a change that it makes in the file system", () => {
       const changes = counted.read("log").trimEnd().split("\n").length + 3;
       expect(changes).toBeGreaterThan(50);
       const [from, to] = half === "first" ? [1, changes >> 1] : [(changes >> 1) + 1, changes];
-      let killed = 0;
-      for (let at = from; at <= to; at += step) {
+      let [killed, tries] = [0, 0];
+      for (let at = from; at <= to; at += step, tries++) {
         using dir = new Project({ "job.ts": wordcount, ...some });
         const first = await dir.startWith({ NODE_OPTIONS: crash, CRASH_AT: String(at) }, ...small).ended;
         if (first.signal !== null) killed++;
@@ -474,7 +474,8 @@ describe("killed before a change that it makes in the file system", () => {
         const { violations } = await checkFinishedOnce((await only(dir)).journal);
         expect(violations, `change ${at}`).toEqual([]);
       }
-      expect(killed).toBeGreaterThan(10);
+      // The last few changes may not come again: how many there are depends on the clock.
+      expect(killed).toBeGreaterThan(tries / 2);
     },
     300_000,
   );
