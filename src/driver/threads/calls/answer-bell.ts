@@ -3,7 +3,7 @@
 //
 // Owner of: the doorbell.
 
-import { listenTo, newDoorbell, ringComes, ringsOf } from "./shared-calls.ts";
+import { listenTo, newDoorbell, ringComes, ringsOf, unlistenTo } from "./shared-calls.ts";
 
 /** Rounds in a row that find something, after which the event loop gets its turn. */
 const roundsMax = 16;
@@ -36,6 +36,7 @@ export class AnswerBell {
       listenTo(this.doorbell);
       const comes = ringComes(this.doorbell, rings);
       if (comes !== null) await comes;
+      unlistenTo(this.doorbell);
     }
   }
 }

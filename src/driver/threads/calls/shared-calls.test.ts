@@ -1,11 +1,10 @@
 // The memory between the agent and a slot, with both sides in one thread, so that every interleaving can be told.
 
 import { expect, test } from "vitest";
-import { newDoorbell, SharedCalls, sharedBytes } from "./shared-calls.ts";
+import { listenTo, newDoorbell, ringComes, ringsOf, SharedCalls, sharedBytes } from "./shared-calls.ts";
 
-function bothSides(): { agent: SharedCalls; slot: SharedCalls } {
+function bothSides(doorbell = newDoorbell()): { agent: SharedCalls; slot: SharedCalls } {
   const buffer = new SharedArrayBuffer(sharedBytes);
-  const doorbell = newDoorbell();
   return { agent: new SharedCalls(buffer, doorbell), slot: new SharedCalls(buffer, doorbell) };
 }
 
@@ -75,4 +74,20 @@ test("a slot that begins to wait when an order is there does not wait", () => {
   offer(agent, 1);
   expect(slot.listen()).toBe(false);
   expect(slot.orderComes()).toBeNull();
+});
+
+test("a late ring, for an answer that the agent has found by itself, costs no later one", async () => {
+  const doorbell = newDoorbell();
+  const { agent, slot } = bothSides(doorbell);
+  const { agent: other, slot: otherSlot } = bothSides(doorbell);
+  offer(agent, 1);
+  offer(other, 2);
+  listenTo(doorbell);
+  slot.answer(slot.begin(none), "value", 0, 1);
+  // The agent has counted this ring, and found its answer; the slot came to wake it late.
+  const comes = ringComes(doorbell, ringsOf(doorbell));
+  expect(comes).not.toBeNull();
+  otherSlot.answer(otherSlot.begin(none), "value", 0, 1);
+  await comes;
+  expect(other.nextAnswer()).toBeGreaterThanOrEqual(0);
 });

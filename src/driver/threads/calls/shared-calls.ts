@@ -268,10 +268,13 @@ export class SharedCalls {
   }
 }
 
-/** Tells the agent that there are answers, if it listens. */
+/**
+ * Tells the agent that there are answers, if it listens. Only the agent says that it listens no more: were it said here, a
+ * ring whose answer the agent has found by itself meanwhile could say so before its wait, and no other would wake it.
+ */
 function ring(doorbell: Int32Array): void {
   Atomics.add(doorbell, rings, 1);
-  if (Atomics.exchange(doorbell, agentListens, 0) === 1) Atomics.notify(doorbell, rings);
+  if (Atomics.load(doorbell, agentListens) === 1) Atomics.notify(doorbell, rings);
 }
 
 /** How often it has rung: to be read before the answers are. */
@@ -279,6 +282,9 @@ export const ringsOf = (doorbell: Int32Array): number => Atomics.load(doorbell, 
 
 /** From now on slots ring. */
 export const listenTo = (doorbell: Int32Array): void => void Atomics.store(doorbell, agentListens, 1);
+
+/** The agent is awake. */
+export const unlistenTo = (doorbell: Int32Array): void => void Atomics.store(doorbell, agentListens, 0);
 
 /** Settles at the next ring after `count`; null: it has rung since. */
 export function ringComes(doorbell: Int32Array, count: number): Promise<unknown> | null {
