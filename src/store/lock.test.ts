@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { lockState } from "./lock.ts";
+import { draftName, lockState } from "./lock.ts";
 import { thisProcess } from "./process.ts";
 
 let state: string;
@@ -47,6 +47,16 @@ describe("lockState", () => {
     await expect(lockState(join(state, "deep/er"))).rejects.toMatchObject({ code: "STATE_LOCKED" });
     await next.release();
     expect(readdirSync(join(state, "deep/er/lock"))).toEqual(["2.json"]);
+  });
+
+  it("sweeps the draft of a process that was killed before it had written it, and no other's", async () => {
+    mkdirSync(join(state, "lock"), { recursive: true });
+    const alive = draftName(process.pid, 1000);
+    const elsewhere = draftName(spawnSync("true").pid, 1).replace(/[0-9a-f]+$/, "0123456789ab");
+    for (const name of [draftName(spawnSync("true").pid, 1), alive, elsewhere])
+      writeFileSync(join(state, "lock", name), "");
+    await (await lockState(state)).release();
+    expect(files()).toEqual(["1.json", alive, elsewhere].sort());
   });
 
   it.each<[string, () => object]>([

@@ -11,6 +11,7 @@
 //   S1  A lock file is written whole before it gets its name, and changed only by its holder, by rename.
 //   S2  The file with the highest number is never deleted, so that numbers only grow.
 
+import { createHash } from "node:crypto";
 import { link, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ShoalError } from "../errors.ts";
@@ -28,7 +29,7 @@ let drafts = 0;
 /** Takes the lock of the state directory `state`, making both if needed. STATE_LOCKED names the holder. */
 export async function lockState(state: string): Promise<StateLock> {
   const directory = join(state, "lock");
-  const draft = join(directory, `draft-${process.pid}-${++drafts}`);
+  const draft = join(directory, draftName(process.pid, ++drafts));
   try {
     await makeDirectories(directory);
     await writeSynced(draft, JSON.stringify(thisProcess()));
@@ -117,14 +118,26 @@ async function clean(directory: string, holder: number): Promise<void> {
   for (const name of await readdir(directory)) {
     const number = Number(/^(\d+)\.json(?:\.\d+\.draft)?$/.exec(name)?.[1] ?? Infinity);
     const isDraft = name.startsWith("draft-") || name.endsWith(".draft");
-    const isStale = number < holder || (isDraft && (await isAbandoned(join(directory, name))));
+    const isStale = number < holder || (isDraft && (await isAbandoned(directory, name)));
     if (isStale) await rm(join(directory, name), { force: true }).catch(() => {});
   }
 }
 
-async function isAbandoned(draft: string): Promise<boolean> {
-  const holder = await holderOf(draft);
-  return typeof holder !== "string" && livenessOf(holder) === "dead";
+async function isAbandoned(directory: string, draft: string): Promise<boolean> {
+  const holder = await holderOf(join(directory, draft));
+  if (typeof holder !== "string") return livenessOf(holder) === "dead";
+  // Killed between its making and its writing: then only the name tells whose it is.
+  const [, pid, tag] = /^draft-(\d+)-\d+-([0-9a-f]+)$/.exec(draft) ?? [];
+  return tag === machineTag() && livenessOf({ ...thisProcess(), pid: Number(pid), started: null }) === "dead";
+}
+
+/** What a process writes its identity to, before that gets the lock's name. */
+export const draftName = (pid: number, n: number): string => `draft-${pid}-${n}-${machineTag()}`;
+
+/** This machine since it was started: where numbers of processes mean something. */
+function machineTag(): string {
+  const { host, boot } = thisProcess();
+  return createHash("sha256").update(`${host} ${boot}`).digest("hex").slice(0, 12);
 }
 
 function locked(state: string, holder: ProcessIdentity, file: string): ShoalError {

@@ -152,7 +152,8 @@ export class CallPool implements CallPlane, CallSlotListener {
     const calls = [...this.pending.values()].filter(
       ({ call }) => this.dispatcher.isWaiting(call) === (which === "waiting"),
     );
-    for (const pending of calls) {
+    // The last first: what waits in a slot is taken back before what runs there is told to end.
+    for (const pending of calls.reverse()) {
       pending.endReason = { reason };
       this.give({ kind: "CallCancelled", call: pending.call });
     }
