@@ -29,6 +29,8 @@ export interface CallRequest {
   readonly signal: AbortSignal | null;
   /** From now; null: no deadline. */
   readonly deadlineMs: number | null;
+  /** What of that is over already. Default 0. */
+  readonly waitedMs?: number;
   readonly priority: number;
   readonly retries: number;
   readonly isNested: boolean;

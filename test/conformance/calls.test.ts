@@ -40,6 +40,8 @@ callsConformance({
     "one that does not listen loses its slot after the grace time; what waits behind it runs in the next":
       blocks,
     "others are unharmed while a slot is replaced": blocks,
+    "what was moved to a slot that is then lost is lost as well, and says so": blocks,
+    "a call that is aborted ends the calls that it waits for, and harms no other": own,
     "process.exit fails the call, with its line, and nothing else": survives,
     "a full heap: OUT_OF_MEMORY with its certificate, and the call beside it ends well": survives,
     "a crash: SLOT_LOST with the signal": survives,
@@ -58,6 +60,7 @@ callsConformance({
     "map() in a remote function": own,
     "errors of inner calls arrive as such, and can be caught": own,
     "inner calls can be aborted": own,
+    "a stream may be made of inner calls, with one slot": own,
     "streams are not for inner calls: that is said, whether they are read or awaited": own,
     "drain lets calls of calls be made; no call, and no stream of theirs, stays behind": own,
     "what functions print goes to onOutput": "it is printed where the program prints",

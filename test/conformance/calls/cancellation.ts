@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect } from "vitest";
+import { move } from "../../../src/data/calls/moved.ts";
 import type { Remote } from "../../../src/model/calls/remote.ts";
 import { moduleUrl, rejection, type Module, type World } from "./world.ts";
 
@@ -125,6 +126,19 @@ export function cancellation(world: World): void {
     expect(await fns.echo("in a new slot")).toBe("in a new slot");
     gate.open();
     expect(await unharmed).toBe("unharmed");
+  });
+
+  it("what was moved to a slot that is then lost is lost as well, and says so", async () => {
+    const fns = await world.alone();
+    const log = world.log();
+    await fns.echo("the slot is there");
+    const call = rejection(fns.computesForEver.with({ deadlineMs: 50 })(log.file));
+    await log.has(1);
+    const moved = fns.sumOf(move(new Uint8Array(1000).fill(1)));
+    expect(await call).toMatchObject({ code: "DEADLINE_EXCEEDED" });
+    // A process is given one call at a time: it waits for the next one.
+    if (world.variant.options.isolation === "process") expect(await moved).toBe(1000);
+    else expect(await rejection(moved)).toMatchObject({ code: "SLOT_LOST" });
   });
 
   it("a deadline of a call that waits: it never runs, and says so", async () => {

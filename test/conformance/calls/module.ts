@@ -161,6 +161,23 @@ export function* countThenFunction(to: number): Generator<unknown, void, undefin
   }
 }
 
+/** Waits for ever before its second item, unless its signal ends it; says what it was told. */
+export async function* waitsWithin(log: string): AsyncGenerator<string, void, undefined> {
+  const { signal, name } = callContext();
+  try {
+    yield name;
+    await new Promise<void>((resolve) => {
+      const timer = setInterval(() => {}, 1000);
+      signal.addEventListener("abort", () => {
+        clearInterval(timer);
+        resolve();
+      });
+    });
+  } finally {
+    appendFileSync(log, `closed, ${signal.aborted ? "aborted" : "not aborted"}\n`);
+  }
+}
+
 export const webStream = (to: number): ReadableStream<number> =>
   ReadableStream.from(count(to)) as ReadableStream<number>;
 

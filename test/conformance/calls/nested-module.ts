@@ -1,6 +1,6 @@
 // The user's module of the suite of calls that makes calls itself, of its own functions and of another module's.
 
-import { existsSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect, isShoalError } from "shoal";
 
@@ -62,5 +62,20 @@ export async function abortsInside(log: string): Promise<string> {
     return "it did not reject";
   } catch (error) {
     return (error as Error).message;
+  }
+}
+
+/** Items that are made by calls. */
+export async function* streamsOfCalls(to: number): AsyncGenerator<number, void, undefined> {
+  for (let n = 0; n < to; n++) yield await other.square(n);
+}
+
+/** Waits for a call that waits until it is aborted. */
+export async function waitsInside(log: string): Promise<void> {
+  try {
+    await other.waitsForAbort(log);
+  } catch (error) {
+    appendFileSync(log, `outer: ${isShoalError(error) ? error.code : String(error)}\n`);
+    throw error;
   }
 }

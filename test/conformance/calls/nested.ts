@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import type { ConnectOptions } from "../../../src/connect.ts";
 import type { Remote } from "../../../src/model/calls/remote.ts";
 import type { Shoal } from "../../../src/model/shoal.ts";
-import { nestedUrl, type NestedModule, type World } from "./world.ts";
+import { collect, nestedUrl, rejection, type NestedModule, type World } from "./world.ts";
 
 export function nested(world: World): void {
   const { it } = world;
@@ -38,10 +38,31 @@ export function nested(world: World): void {
     expect(log.lines).toEqual(["begun", "aborted: CANCELLED"]);
   });
 
+  it("a call that is aborted ends the calls that it waits for, and harms no other", async () => {
+    const { waitsInside, fib } = using(world.shoal);
+    const log = world.log();
+    const slots = world.shoal.callFigures()!.slots;
+    const lost = world.shoal.callFigures()!.lost;
+    const controller = new AbortController();
+    const call = rejection(waitsInside.with({ signal: controller.signal })(log.file));
+    await log.has(1);
+    controller.abort(new Error("not needed"));
+    expect((await call).message).toBe("not needed");
+    await log.has(3);
+    expect(log.lines.slice(1).sort()).toEqual(["aborted: CANCELLED", "outer: CANCELLED"]);
+    expect(await fib(5)).toBe(5);
+    expect(world.shoal.callFigures()).toMatchObject({ slots, lost });
+  });
+
   it("streams are not for inner calls: that is said, whether they are read or awaited", async () => {
     const { streamsInside, awaitsStreamInside } = using(world.shoal);
     expect(await streamsInside()).toBe("VALUE_INVALID");
     expect(await awaitsStreamInside()).toBe("VALUE_INVALID");
+  });
+
+  it("a stream may be made of inner calls, with one slot", async () => {
+    const { streamsOfCalls } = using(await oneSlot());
+    expect(await collect(streamsOfCalls(10))).toEqual([0, 1, 4, 9, 16, 25, 36, 49, 64, 81]);
   });
 
   it("drain lets calls of calls be made; no call, and no stream of theirs, stays behind", async () => {

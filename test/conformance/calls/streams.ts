@@ -111,6 +111,29 @@ export function streams(world: World): void {
       expect(items.map(({ n }) => n)).toEqual(Array.from({ length: 200 }, (_, n) => n));
   });
 
+  it("who leaves while the source waits: its signal tells it, and its slot is free", async () => {
+    const { waitsWithin, echo } = await world.alone();
+    const log = world.log();
+    for await (const name of waitsWithin(log.file)) {
+      expect(name).toBe("waitsWithin"); // callContext is there, too
+      break;
+    }
+    await log.has(1);
+    expect(log.lines).toEqual(["closed, aborted"]);
+    expect(await echo("free")).toBe("free");
+  });
+
+  it("a stream that has begun is not tried again, whatever its retries: its items come once", async () => {
+    const got: number[] = [];
+    const error = await rejection(
+      (async () => {
+        for await (const n of world.fns.countThenThrow.with({ retries: 3 })(200)) got.push(n);
+      })(),
+    );
+    expect(error.message).toBe("the source is dry");
+    expect(got).toEqual(Array.from({ length: 200 }, (_, n) => n));
+  });
+
   it("what the source throws comes after the items before it", async () => {
     const got: number[] = [];
     const error = await rejection(

@@ -130,7 +130,8 @@ export class CallPool implements CallPlane, CallSlotListener {
       target: request.target.number,
       items: request.form === "call" ? 1 : (request.args[0] as readonly unknown[]).length,
       priority: request.priority,
-      deadline: deadlineMs === null ? null : clock() + Math.max(0, Math.ceil(deadlineMs)),
+      deadline:
+        deadlineMs === null ? null : clock() + Math.max(0, Math.ceil(deadlineMs - (request.waitedMs ?? 0))),
       retries: request.transfer.length > 0 ? 0 : request.retries,
       isNested: request.isNested,
     });
@@ -194,7 +195,8 @@ export class CallPool implements CallPlane, CallSlotListener {
 
   threw(pending: PendingCall, thrown: Thrown, runMicros: number | null): void {
     pending.result = { isThrown: true, value: thrown };
-    this.callEnded(pending, true, runMicros);
+    // A stream that has begun is not tried again: its first items would come twice.
+    this.callEnded(pending, !pending.isStream, runMicros);
   }
 
   blocked(pending: PendingCall, isBlocked: boolean): void {
@@ -255,11 +257,12 @@ export class CallPool implements CallPlane, CallSlotListener {
   private slotExited(slot: CallSlot, error: ErrorData): void {
     slot.hear(); // what it had answered before
     this.slots.delete(slot.slot);
-    this.nestedCalls.slotExited(slot);
     if (this.isClosed) return;
+    for (const pending of slot.streams()) pending.result = { isThrown: true, value: { error } };
     const unbegun = slot.unbegun().map(({ call }) => call);
     if (!this.joined.delete(slot)) this.failedStarts++;
     this.give({ kind: "SlotExited", slot: slot.slot, error, unbegun });
+    this.nestedCalls.slotExited(slot);
     if (this.failedStarts < startsMax) this.startSlot();
     else if (this.slots.size === 0) {
       this.failedStarts = 0;
@@ -310,18 +313,15 @@ export class CallPool implements CallPlane, CallSlotListener {
 
   private startCall(pending: PendingCall, slot: CallSlot): void {
     pending.lastSlot = slot.slot;
+    const failed = { kind: "CallEnded", call: pending.call, slot: slot.slot, runMicros: null } as const;
+    // A stream that was lost with its slot is not begun again, as one that threw.
+    if (pending.isStream) return void this.events.push({ ...failed, isFailure: false });
     try {
       slot.start(pending);
     } catch (error) {
       // It cannot be sent (a buffer that was moved before): as if the function had thrown that.
       pending.result = { isThrown: true, value: { error: toErrorData(error) } };
-      this.events.push({
-        kind: "CallEnded",
-        call: pending.call,
-        slot: slot.slot,
-        isFailure: true,
-        runMicros: null,
-      });
+      this.events.push({ ...failed, isFailure: true });
       return;
     }
     this.toWake.add(slot);

@@ -109,14 +109,22 @@ export class CallServer {
         this.ports.shared?.wake();
         return this.wake();
       case "abort-call":
-        return this.runs.get(message.ticket)?.abort(message.reason);
+        return this.abort(message.ticket, message.reason);
       case "pull":
         return this.runs.get(message.ticket)?.stream?.pull(message.count);
       case "stop":
-        return this.runs.get(message.ticket)?.stream?.stop();
+        return this.abort(message.ticket, "nobody reads its stream any more");
       case "nested-ended":
         return this.nested.receive(message.nested, unwrapBuffers(message.result) as NestedResult);
     }
+  }
+
+  /** The calls that it waits for are cancelled with it: nobody needs them any more. */
+  private abort(ticket: number, reason: string): void {
+    const run = this.runs.get(ticket);
+    if (run === undefined) return;
+    run.abort(reason);
+    this.nested.cancelOf(run);
   }
 
   /** Takes calls for ever. */
@@ -264,7 +272,8 @@ export class CallServer {
       if (!isStream(value)) return this.returned(run, value);
       run.stream = new StreamSource(value, run, this.ports);
       this.streaming(run);
-      await Promise.race([run.stream.run(), run.failure]);
+      const { stream } = run;
+      await Promise.race([this.nested.within(run, () => stream.run()), run.failure]);
       this.ports.send({ kind: "returned", ticket: run.ticket, value: undefined, runMicros: null });
     } catch (error) {
       this.threw(run, error);

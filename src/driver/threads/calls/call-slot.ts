@@ -192,10 +192,16 @@ export class CallSlot implements Carrier {
     return heard;
   }
 
+  /** Calls that give streams. */
+  streams(): PendingCall[] {
+    return [...this.byTicket.values()].filter(({ isStream }) => isStream);
+  }
+
   /** After its end: what it had certainly not begun. */
   unbegun(): PendingCall[] {
     return [...this.byTicket.values()].filter(
-      (pending) => pending.entry >= 0 && this.shared!.takeBack(pending.entry),
+      // What was moved to it is lost with it.
+      ({ entry, request }) => entry >= 0 && request.transfer.length === 0 && this.shared!.takeBack(entry),
     );
   }
 

@@ -123,6 +123,15 @@ export class NestedPlane implements CallPlane {
     else ended.reject(fromThrown(result.thrown, ended.request.caller?.frames() ?? null));
   }
 
+  /** Calls that `run` made, and waits for: they reject with why it was aborted. */
+  cancelOf(run: CallRun): void {
+    for (const [nested, underWay] of this.underWay) {
+      if (underWay.run !== run) continue;
+      this.send({ kind: "nested-cancelled", nested });
+      this.take(nested)?.reject(run.signal.reason);
+    }
+  }
+
   warm(): void {}
 
   figures(): CallFigures {

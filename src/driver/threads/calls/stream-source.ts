@@ -75,7 +75,7 @@ export class StreamSource {
 
   private async next(): Promise<IteratorResult<unknown>> {
     try {
-      return await this.iterator.next();
+      return await this.call.within(() => this.iterator.next());
     } catch (error) {
       this.flush();
       throw error;
