@@ -47,5 +47,6 @@ export const unbegunOf = (slot: CallSlot): Call[] =>
 /** Asks for a call back. */
 export function revoke(d: DispatcherState, call: Call): void {
   d.calls.move(call, "revoking");
-  d.effects.push({ kind: "RevokeCall", call: call.call, slot: call.slot!.slot });
+  const isEnding = call.ending !== null;
+  d.effects.push({ kind: "RevokeCall", call: call.call, slot: call.slot!.slot, isEnding });
 }

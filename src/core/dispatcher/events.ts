@@ -83,7 +83,13 @@ export type CallOutcome =
 export type DispatcherEffect =
   | { readonly kind: "StartCall"; readonly call: CallNumber; readonly slot: CallSlotNumber }
   /** Take it back if it has not begun: CallRevoked or CallKept answers at once. */
-  | { readonly kind: "RevokeCall"; readonly call: CallNumber; readonly slot: CallSlotNumber }
+  | {
+      readonly kind: "RevokeCall";
+      readonly call: CallNumber;
+      readonly slot: CallSlotNumber;
+      /** Nobody wants it any more: it will not be started again. */
+      readonly isEnding: boolean;
+    }
   /** Raise its signal; CallEnded follows if it listens. */
   | { readonly kind: "AbortCall"; readonly call: CallNumber; readonly slot: CallSlotNumber }
   /** End the thread or process; SlotExited follows. */

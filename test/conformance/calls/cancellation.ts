@@ -141,6 +141,19 @@ export function cancellation(world: World): void {
     else expect(await rejection(moved)).toMatchObject({ code: "SLOT_LOST" });
   });
 
+  it("a call that moves, and ends while it waits behind another in a slot, harms nobody", async () => {
+    const { fns, open } = await busy();
+    const bytes = new Uint8Array(1000).fill(1);
+    const error = await rejection(fns.sumOf.with({ deadlineMs: 20 })(move(bytes)));
+    expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { hasBegun: false } });
+    const log = world.log();
+    const later = fns.says(log.file, "later");
+    // Longer than the grace time of this connection: were the slot ended for it, so would be what runs there.
+    await rejection(fns.echo.with({ deadlineMs: 200 })("waits"));
+    await open(); // what ran there ends well
+    expect(await later).toBe("later");
+  });
+
   it("a deadline of a call that waits: it never runs, and says so", async () => {
     const { fns, open } = await busy();
     const log = world.log();

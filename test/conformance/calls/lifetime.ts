@@ -57,6 +57,18 @@ export function lifetime(world: World): void {
     expect(await rejection(echo(1))).toMatchObject({ code: "CLOSED" });
   });
 
+  it("close ends a drain that waits: what is left counts as cancelled", async () => {
+    const shoal = await world.connect({ slots: 1 });
+    const { waits, echo } = shoal.use<Module>(moduleUrl);
+    const log = world.log();
+    const calls = [waits("/nowhere/ever", log.file, "runs"), echo(1)].map(rejection);
+    await log.has(1);
+    const drained = shoal.drain();
+    await shoal.close();
+    expect(await drained).toEqual({ ended: 0, cancelled: 2 });
+    for (const error of await Promise.all(calls)) expect(error).toMatchObject({ code: "CLOSED" });
+  });
+
   const head = `import { connect } from "shoal";
 const options = JSON.parse(process.argv[2]);
 const shoal = await connect({ slots: 2, ...options });

@@ -172,6 +172,10 @@ export class CallPool implements CallPlane, CallSlotListener {
 
   async close(): Promise<void> {
     this.isClosed = true;
+    if (this.drained !== null) {
+      const { resolve, endedBefore } = this.drained;
+      resolve({ ended: this.dispatcher.counts().ended - endedBefore, cancelled: this.pending.size });
+    }
     for (const pending of this.pending.values()) {
       this.settle(
         pending,
@@ -272,6 +276,7 @@ export class CallPool implements CallPlane, CallSlotListener {
 
   /** The drain rule: all effects of an event are performed before the next event is given. */
   private give(event: DispatcherEvent): void {
+    if (this.isClosed) return; // All calls have settled; slots may still say something before they end.
     this.events.push(event);
     if (this.isGiving) return;
     this.isGiving = true;
@@ -290,7 +295,7 @@ export class CallPool implements CallPlane, CallSlotListener {
       case "StartCall":
         return this.startCall(this.pending.get(effect.call)!, this.slots.get(effect.slot)!);
       case "RevokeCall": {
-        const isBack = this.slots.get(effect.slot)!.revoke(this.pending.get(effect.call)!);
+        const isBack = this.slots.get(effect.slot)!.revoke(this.pending.get(effect.call)!, effect.isEnding);
         this.events.push({ kind: isBack ? "CallRevoked" : "CallKept", call: effect.call, slot: effect.slot });
         return;
       }

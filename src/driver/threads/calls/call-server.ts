@@ -141,9 +141,9 @@ export class CallServer {
         continue;
       }
       mayBlock = true;
-      if (over !== done) await over;
-      else if (performance.now() < sliceEnds) continue;
-      else await turn();
+      if (over !== done) await over; // maybe without a turn of the event loop
+      if (performance.now() < sliceEnds) continue;
+      await turn();
       sliceEnds = performance.now() + sliceMs;
     }
   }

@@ -131,10 +131,10 @@ export class CallSlot implements Carrier {
     this.payloads!.postMessage(wrapAll(args, moving), moving.buffers);
   }
 
-  /** Takes a call back that it has not begun; false: it has, or that cannot be known. */
-  revoke(pending: PendingCall): boolean {
-    // What was moved is gone from here: it stays where it is.
-    if (pending.entry < 0 || pending.request.transfer.length > 0) return false;
+  /** Takes a call back that it has not begun; false: it has, or that cannot be known. `isEnding`: for good. */
+  revoke(pending: PendingCall, isEnding: boolean): boolean {
+    // What was moved is gone from here: it cannot be given to another slot.
+    if (pending.entry < 0 || (pending.request.transfer.length > 0 && !isEnding)) return false;
     if (!this.shared!.takeBack(pending.entry)) return false;
     this.forget(pending);
     return true;
