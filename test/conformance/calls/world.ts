@@ -47,7 +47,8 @@ export class Log {
 
 export class World {
   readonly variant: CallsVariant;
-  readonly dir = mkdtempSync(path.join(os.tmpdir(), "shoal-calls-"));
+  /** Made when the tests begin, and deleted at their end. */
+  dir = "";
   /** What was printed in slots. */
   printed = "";
   private readonly open: Shoal[] = [];
@@ -81,6 +82,7 @@ export class World {
   }
 
   async begin(): Promise<void> {
+    this.dir = mkdtempSync(path.join(os.tmpdir(), "shoal-calls-"));
     this.common = await this.connect({ slots: 2 });
   }
 
