@@ -14,7 +14,6 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
 const limits = { microseconds: 10, rssMB: 512, flatness: 2 };
-const root = fileURLToPath(new URL("..", import.meta.url));
 const { values } = parseArgs({
   options: {
     tasks: { type: "string", default: "1000000" },
@@ -122,20 +121,11 @@ async function measure(bundle, tasks, workers) {
 if (values.bundle !== undefined) {
   console.log(JSON.stringify(await measure(values.bundle, Number(values.tasks), Number(values.workers))));
 } else {
-  const { build } = await import("esbuild");
+  const { bundleEngine } = await import("./engine.mjs");
   const lab = mkdtempSync(path.join(os.tmpdir(), "shoal-bench-"));
   try {
     const bundle = path.join(lab, "coordinator.mjs");
-    const contents =
-      'export { createCoordinator } from "./src/core/coordinator/coordinator.ts";\nexport { defaultLimits } from "./src/core/types.ts";';
-    await build({
-      stdin: { contents, resolveDir: root, loader: "ts" },
-      bundle: true,
-      format: "esm",
-      platform: "node",
-      outfile: bundle,
-      logLevel: "error",
-    });
+    await bundleEngine(bundle, "src/core/coordinator/coordinator.ts", "src/core/types.ts");
     const rows = values.workers.split(",").map((workers) => {
       const { stdout, stderr, status } = spawnSync(
         process.execPath,

@@ -9,9 +9,9 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
+import { importEngine } from "./engine.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -30,22 +30,11 @@ if (values.help) {
 }
 const here = path.dirname(fileURLToPath(import.meta.url));
 const lab = fs.mkdtempSync(path.join(os.tmpdir(), "shoal-journal-"));
-const bundle = path.join(lab, "journal.mjs");
-await build({
-  stdin: {
-    contents: `export { Journal } from "./src/store/journal/journal.ts"; export { readJournal } from "./src/store/journal/read.ts";
-      export { PastFold } from "./src/protocol/past.ts";`,
-    resolveDir: path.join(here, ".."),
-    loader: "ts",
-  },
-  outfile: bundle,
-  bundle: true,
-  format: "esm",
-  platform: "node",
-  target: "node20",
-  logLevel: "error",
-});
-const { Journal, readJournal, PastFold } = await import(pathToFileURL(bundle).href);
+const { Journal, readJournal, PastFold } = await importEngine(
+  "src/store/journal/journal.ts",
+  "src/store/journal/read.ts",
+  "src/protocol/past.ts",
+);
 
 const tasks = Number(values.tasks);
 const input = path.join(lab, "input.txt");

@@ -8,38 +8,13 @@
 // p99 is more than 1.25 × the ideal's, or its highest load less than 90 % of the ideal's.
 //
 // `loadCallSimulation` gives other programs the same functions (src/driver/sim/calls).
-import { mkdtempSync, rmSync } from "node:fs";
-import os from "node:os";
-import path from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
-
-const root = fileURLToPath(new URL("..", import.meta.url));
+import { importEngine } from "./engine.mjs";
 
 /** The modules of src/driver/sim/calls, compiled: p99Ms, highestLoad, workload, simulatePool, idealQueue, … */
-export async function loadCallSimulation() {
-  const lab = mkdtempSync(path.join(os.tmpdir(), "shoal-bench-"));
-  try {
-    const outfile = path.join(lab, "calls.mjs");
-    const files = ["tails", "workload", "pool", "queues"];
-    await build({
-      stdin: {
-        contents: files.map((file) => `export * from "./src/driver/sim/calls/${file}.ts";`).join("\n"),
-        resolveDir: root,
-        loader: "ts",
-      },
-      bundle: true,
-      format: "esm",
-      platform: "node",
-      outfile,
-      logLevel: "error",
-    });
-    return await import(pathToFileURL(outfile).href);
-  } finally {
-    rmSync(lab, { recursive: true, force: true });
-  }
-}
+export const loadCallSimulation = () =>
+  importEngine(...["tails", "workload", "pool", "queues"].map((file) => `src/driver/sim/calls/${file}.ts`));
 
 export const loads = [0.5, 0.7, 0.8, 0.85, 0.9, 0.95];
 

@@ -1,16 +1,6 @@
 // Seeded English-like text for benchmarks: 200,000 made-up words by Zipf's law, sentences, lines of some 80 columns.
 import fs from "node:fs";
-
-/** mulberry32 by Tommy Ettinger: small, seeded, good enough for test data. */
-function generator(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
+import { generator } from "./random.mjs";
 
 const onsets = "b c d f g h k l m n p r s t v w br ch cl cr dr fl gr pl pr sh sl sp st str th tr".split(" ");
 const vowels = "a e i o u ai ea ee io oa ou".split(" ");

@@ -11,6 +11,7 @@ import { CallPool } from "./driver/threads/calls/call-pool.ts";
 import { nestedPlane, type NestedPlane } from "./driver/threads/calls/nested-plane.ts";
 import { ThreadsDriver } from "./driver/threads/threads-driver.ts";
 import { ShoalError } from "./errors.ts";
+import { check, checkWhole } from "./model/option-checks.ts";
 import { inertShoal, Shoal } from "./model/shoal.ts";
 import { currentRegistry } from "./plan/registry.ts";
 
@@ -59,28 +60,18 @@ export async function connect(options: ConnectOptions = {}): Promise<Shoal> {
   if (currentRegistry() !== undefined) return inertShoal();
   const plane = nestedPlane();
   if (plane !== null) return nestedShoal(plane.use());
-  const slots = whole("slots", options.slots ?? availableParallelism(), 1, slotsMax);
-  const memoryBytes = whole(
-    "memoryBytes",
-    options.memoryBytes ?? defaultMemoryBytes(),
-    memoryBytesMin,
-    Number.MAX_SAFE_INTEGER,
-  );
+  const slots = options.slots ?? availableParallelism();
+  const memoryBytes = options.memoryBytes ?? defaultMemoryBytes();
   const isolation = options.isolation ?? "thread";
-  if (isolation !== "thread" && isolation !== "process") {
-    throw new ShoalError(
-      "BAD_OPTION",
-      `isolation must be "thread" or "process", received ${quoted(isolation)}`,
-    );
-  }
   const mode = options.mode ?? "slots";
-  if (mode !== "slots" && mode !== "inline") {
-    throw new ShoalError("BAD_OPTION", `mode must be "slots" or "inline", received ${quoted(mode)}`);
-  }
-  const limits = {
-    waitingMax: whole("waitingCallsMax", options.waitingCallsMax ?? 1_000_000, 1, Number.MAX_SAFE_INTEGER),
-    abortGraceMs: whole("abortGraceMs", options.abortGraceMs ?? 1000, 0, 2 ** 31 - 1),
-  };
+  const waitingMax = options.waitingCallsMax ?? 1_000_000;
+  const abortGraceMs = options.abortGraceMs ?? 1000;
+  checkWhole("slots", slots, 1, slotsMax);
+  checkWhole("memoryBytes", memoryBytes, memoryBytesMin, Number.MAX_SAFE_INTEGER);
+  check(["thread", "process"].includes(isolation), "isolation", isolation, '"thread" or "process"');
+  check(["slots", "inline"].includes(mode), "mode", mode, '"slots" or "inline"');
+  checkWhole("waitingCallsMax", waitingMax, 1, Number.MAX_SAFE_INTEGER);
+  checkWhole("abortGraceMs", abortGraceMs, 0, 2 ** 31 - 1);
   const directory = path.resolve(options.directory ?? ".");
   const stateDir = path.resolve(directory, options.stateDir ?? ".shoal");
   const plan = { slots, memoryBytes, usableBytes: usableBytes() };
@@ -99,7 +90,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Shoal> {
       new CallPool({
         ...common,
         preload: null,
-        limits,
+        limits: { waitingMax, abortGraceMs },
         ...(mode === "inline" ? { isolation: "inline", memoryLimits: null } : {}),
       }),
     bundle: async (module) => await bundle(moduleEntry(module, directory), { stateDir, runtimeExports }),
@@ -173,14 +164,3 @@ function usableBytes(): number {
 }
 
 const defaultMemoryBytes = (): number => Math.max(64 * 2 ** 20, Math.floor(usableBytes() / 4));
-
-function whole(name: string, value: unknown, min: number, max: number): number {
-  if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new ShoalError(
-    "BAD_OPTION",
-    `${name} must be an integer from ${min} to ${max}, received ${quoted(value)}`,
-  );
-}
-
-const quoted = (value: unknown): string =>
-  typeof value === "string" ? JSON.stringify(value) : String(value);

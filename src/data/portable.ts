@@ -7,6 +7,7 @@
 
 import { ShoalError } from "../errors.ts";
 import { isDetached } from "./detached.ts";
+import { errorClasses, typedArrays } from "./native-types.ts";
 import type { Json } from "../plan/nodes.ts";
 
 type Kind = "object" | "array" | "map" | "set" | "leaf" | "error";
@@ -17,27 +18,11 @@ const kinds = new Map<unknown, Kind>([
   [Array.prototype, "array"],
   [Map.prototype, "map"],
   [Set.prototype, "set"],
-  ...[
-    Date,
-    RegExp,
-    ArrayBuffer,
-    DataView,
-    Buffer,
-    Int8Array,
-    Uint8Array,
-    Uint8ClampedArray,
-    Int16Array,
-    Uint16Array,
-    Int32Array,
-    Uint32Array,
-    Float32Array,
-    Float64Array,
-    BigInt64Array,
-    BigUint64Array,
-  ].map((type): [unknown, Kind] => [type.prototype, "leaf"]),
-  ...[Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map(
-    (type): [unknown, Kind] => [type.prototype, "error"],
-  ),
+  ...[Date, RegExp, ArrayBuffer, DataView, Buffer, ...typedArrays].map((type): [unknown, Kind] => [
+    type.prototype,
+    "leaf",
+  ]),
+  ...[Error, ...errorClasses].map((type): [unknown, Kind] => [type.prototype, "error"]),
 ]);
 
 /** What cannot travel, and the way to it from the value that was checked, innermost step first. */

@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { connect, isShoalError } from "shoal";
+import { generator } from "../../bench/random.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -35,14 +36,7 @@ if (globalThis.gc === undefined) {
 
 const calls = Number(values.calls);
 const inFlight = 5000;
-let state = Number(values.seed) >>> 0;
-/** mulberry32 */
-const random = () => {
-  state = (state + 0x6d2b79f5) >>> 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-};
+const random = generator(Number(values.seed));
 const stateDir = mkdtempSync(path.join(tmpdir(), "shoal-chaos-calls-"));
 const settled = new Uint8Array(calls);
 const counts = { returned: 0, threw: 0, aborted: 0, lost: 0, wrong: 0 };

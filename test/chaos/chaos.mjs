@@ -12,9 +12,10 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
+import { importEngine } from "../../bench/engine.mjs";
+import { generator } from "../../bench/random.mjs";
 import { makeText } from "../../bench/text.mjs";
 
 const { values } = parseArgs({
@@ -67,28 +68,7 @@ const command = [
   "16",
 ];
 
-const checker = path.join(lab, `checker-${process.pid}.mjs`);
-await build({
-  entryPoints: [path.join(root, "test/checkers/finished-once.ts")],
-  outfile: checker,
-  bundle: true,
-  format: "esm",
-  platform: "node",
-  target: "node20",
-  packages: "external",
-  logLevel: "error",
-});
-const { checkFinishedOnce } = await import(pathToFileURL(checker).href);
-
-function generator(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
+const { checkFinishedOnce } = await importEngine("test/checkers/finished-once.ts");
 
 /** Starts the command in `directory`. */
 function start(directory) {
@@ -236,27 +216,23 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
 }
 
 let failed = 0;
-try {
-  const right = await clean();
-  if (!values.json) console.log(`${size} MiB, nobody kills: ${(right.ms / 1000).toFixed(1)} s`);
-  for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
-    const result = await chaos(seed, right);
-    if (result.problems.length > 0) failed++;
-    if (values.json) {
-      console.log(JSON.stringify(result));
-    } else {
-      const slots = result.slots > 0 ? `, ${result.slots} slots killed` : "";
-      console.log(
-        `seed ${seed}: killed ${result.kills} times${slots}, ${result.incarnations} processes for ${result.tasks} tasks, ` +
-          `${(result.ms / 1000).toFixed(1)} s: ${result.problems.length === 0 ? "right" : "WRONG"}`,
-      );
-      for (const problem of result.problems) console.log(`  ${problem}`);
-    }
+const right = await clean();
+if (!values.json) console.log(`${size} MiB, nobody kills: ${(right.ms / 1000).toFixed(1)} s`);
+for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
+  const result = await chaos(seed, right);
+  if (result.problems.length > 0) failed++;
+  if (values.json) {
+    console.log(JSON.stringify(result));
+  } else {
+    const slots = result.slots > 0 ? `, ${result.slots} slots killed` : "";
+    console.log(
+      `seed ${seed}: killed ${result.kills} times${slots}, ${result.incarnations} processes for ${result.tasks} tasks, ` +
+        `${(result.ms / 1000).toFixed(1)} s: ${result.problems.length === 0 ? "right" : "WRONG"}`,
+    );
+    for (const problem of result.problems) console.log(`  ${problem}`);
   }
-  if (!values.json) console.log(`${runs - failed} of ${runs} right`);
-} finally {
-  fs.rmSync(checker, { force: true });
 }
+if (!values.json) console.log(`${runs - failed} of ${runs} right`);
 if (failed > 0) {
   process.exitCode = 1;
   if (!values.json) {

@@ -13,6 +13,7 @@
 
 import { hash } from "node:crypto";
 import { ShoalError } from "../../errors.ts";
+import { errorClasses, typedArrays } from "../native-types.ts";
 import { requirePortable } from "../portable.ts";
 
 const tags = {
@@ -42,32 +43,10 @@ const tags = {
 } as const;
 
 const viewTypes = new Map<object, number>(
-  [
-    DataView,
-    Buffer,
-    Int8Array,
-    Uint8Array,
-    Uint8ClampedArray,
-    Int16Array,
-    Uint16Array,
-    Int32Array,
-    Uint32Array,
-    Float32Array,
-    Float64Array,
-    BigInt64Array,
-    BigUint64Array,
-  ].map((type, n) => [type.prototype, n]),
+  [DataView, Buffer, ...typedArrays].map((type, n) => [type.prototype, n]),
 );
 
-const errorTypes: readonly object[] = [
-  Error,
-  EvalError,
-  RangeError,
-  ReferenceError,
-  SyntaxError,
-  TypeError,
-  URIError,
-].map((type) => type.prototype);
+const errorTypes: readonly object[] = [Error, ...errorClasses].map((type) => type.prototype);
 
 const latin1Max = 0xff;
 /** Shorter strings are copied by a loop: a call of native code costs more. */

@@ -2,22 +2,10 @@
 // come back with memory of their own, as long as they are, where node:v8 gives a window on all the bytes that it read.
 
 import { Deserializer, Serializer } from "node:v8";
+import { typedArrays } from "../native-types.ts";
 
 /** By number, as they are written. */
-const viewTypes = [
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-  DataView,
-] as const;
+const viewTypes = [...typedArrays, DataView] as const;
 const bufferType = viewTypes.length;
 
 /** Null: the value cannot be kept, since it is in memory that others see. */

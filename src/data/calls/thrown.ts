@@ -2,6 +2,7 @@
 
 import { fromErrorData, isShoalError, toErrorData } from "../../errors.ts";
 import type { Thrown } from "../../protocol/calls.ts";
+import { errorClasses } from "../native-types.ts";
 import { requirePortable } from "../portable.ts";
 
 const ownMembers = new Set(["name", "message", "stack", "cause", "errors"]);
@@ -9,15 +10,7 @@ const causesMax = 8;
 const errorsMax = 100;
 
 /** Whose instances a caller may look for by `instanceof`. */
-const classes: readonly { readonly prototype: Error }[] = [
-  EvalError,
-  RangeError,
-  ReferenceError,
-  SyntaxError,
-  TypeError,
-  URIError,
-  AggregateError,
-];
+const classes: readonly { readonly prototype: Error }[] = [...errorClasses, AggregateError];
 const prototypes = new Map(classes.map(({ prototype }) => [prototype.name, prototype]));
 
 /** Never throws, whatever it is given. */

@@ -14,7 +14,8 @@ import { BatchSize, batchMax } from "./batch-size.ts";
 import { ItemSource, type Inputs } from "./item-source.ts";
 import type { MapJournal } from "./map-journal.ts";
 import { MapMeter, type MapProgress } from "./map-progress.ts";
-import { check, checkCallOptions, type CallOptions } from "./options.ts";
+import { check, checkWhole, isWhole } from "../option-checks.ts";
+import { checkCallOptions, type CallOptions } from "./options.ts";
 import type { RemoteRef } from "./remote.ts";
 
 export interface MapOptions extends Omit<CallOptions, "transfer"> {
@@ -67,11 +68,10 @@ const nothing: BatchResult = { values: [], failures: [], runMicros: 0 };
 export function checkMapOptions(options: MapOptions): void {
   checkCallOptions(options);
   const { concurrency, batch, onError, total, resume } = options;
-  const isWhole = (value: number | undefined, min: number, max: number): boolean =>
-    value === undefined || (Number.isInteger(value) && value >= min && value <= max);
-  check(isWhole(concurrency, 1, 10_000), "concurrency", concurrency, "an integer from 1 to 10000");
-  check(isWhole(batch, 1, batchMax), "batch", batch, `an integer from 1 to ${batchMax}`);
-  check(isWhole(total, 0, Number.MAX_SAFE_INTEGER), "total", total, "an integer of 0 or more");
+  checkWhole("concurrency", concurrency, 1, 10_000);
+  checkWhole("batch", batch, 1, batchMax);
+  const isTotal = total === undefined || isWhole(total, 0, Number.MAX_SAFE_INTEGER);
+  check(isTotal, "total", total, "an integer of 0 or more");
   const policies = [undefined, "throw", "skip", "collect"];
   check(policies.includes(onError), "onError", onError, '"throw", "skip" or "collect"');
   const isName =

@@ -7,7 +7,8 @@ import { ShoalError } from "../../errors.ts";
 import { caller } from "./caller.ts";
 import { startKept } from "./kept-batch.ts";
 import { KeptCalls, noStreams, nothing } from "./kept-calls.ts";
-import { check, type CallOptions } from "./options.ts";
+import { check } from "../option-checks.ts";
+import type { CallOptions } from "./options.ts";
 import {
   asResult,
   remoteOf,

@@ -1,6 +1,6 @@
 // Options of calls.
 
-import { ShoalError } from "../../errors.ts";
+import { check, checkWhole } from "../option-checks.ts";
 import type { KeepLimits } from "../../protocol/calls.ts";
 
 export interface CallOptions {
@@ -31,16 +31,7 @@ export function checkCallOptions({ signal, deadlineMs, priority, retries, transf
     deadlineMs,
     "a number of milliseconds above 0 and up to 2147483647",
   );
-  check(isWithin(priority, -1000, 1000), "priority", priority, "an integer from -1000 to 1000");
-  check(isWithin(retries, 0, 1000), "retries", retries, "an integer from 0 to 1000");
+  checkWhole("priority", priority, -1000, 1000);
+  checkWhole("retries", retries, 0, 1000);
   check(transfer === undefined || Array.isArray(transfer), "transfer", transfer, "an array of ArrayBuffers");
-}
-
-const isWithin = (value: unknown, min: number, max: number): boolean =>
-  value === undefined || (Number.isInteger(value) && (value as number) >= min && (value as number) <= max);
-
-export function check(isRight: boolean, name: string, received: unknown, expected: string): void {
-  if (isRight) return;
-  const printed = typeof received === "string" ? JSON.stringify(received) : String(received);
-  throw new ShoalError("BAD_OPTION", `${name} must be ${expected}, received ${printed}`);
 }

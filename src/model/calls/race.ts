@@ -1,7 +1,7 @@
 // Several attempts, one result: the first that counts wins, the others are aborted.
 
 import { ShoalError } from "../../errors.ts";
-import { check } from "./options.ts";
+import { check, checkWhole } from "../option-checks.ts";
 
 /** Makes an attempt that ends when its signal is aborted: `(signal) => search.with({ signal })(query)`. */
 export type Attempt<T> = (signal: AbortSignal) => Promise<T>;
@@ -40,12 +40,7 @@ export async function hedge<T>(attempt: Attempt<T>, options: HedgeOptions): Prom
   const { afterMs, attempts = 2, signal } = options;
   const isTime = typeof afterMs === "number" && afterMs >= 0 && afterMs <= 2 ** 31 - 1;
   check(isTime, "afterMs", afterMs, "a number of milliseconds from 0 to 2147483647");
-  check(
-    Number.isInteger(attempts) && attempts >= 1 && attempts <= 100,
-    "attempts",
-    attempts,
-    "an integer from 1 to 100",
-  );
+  checkWhole("attempts", attempts, 1, 100);
   signal?.throwIfAborted();
   return await new Promise<T>((resolve, reject) => {
     const stopping = new AbortController();

@@ -20,6 +20,23 @@ export interface ModuleSettings {
 
 export type ModuleBundle = Pick<Bundle, "file" | "entry" | "hash">;
 
+/** A call of one of its functions. */
+export interface ModuleCall {
+  readonly name: string;
+  readonly form: CallForm;
+  readonly args: readonly unknown[];
+  /** What of them changes hands. */
+  readonly transfer: readonly ArrayBuffer[];
+  readonly options: CallOptions;
+  readonly caller: Caller | null;
+}
+
+/** What is moved is gone from the caller now, not when the bundle is there. */
+function movedNow(call: ModuleCall): ModuleCall {
+  const args = cloneAll(call.args, call.transfer);
+  return { ...call, args, transfer: transferables(args, "the arguments") };
+}
+
 export class RemoteModule {
   /** As it was named. */
   readonly name: string;
@@ -46,24 +63,13 @@ export class RemoteModule {
     return (this.bundling ??= this.bundleNow());
   }
 
-  start(
-    name: string,
-    form: CallForm,
-    args: readonly unknown[],
-    transfer: readonly ArrayBuffer[],
-    options: CallOptions,
-    caller: Caller | null,
-  ): CallHandle {
-    if (this.bundled !== null) return this.startNow(name, form, args, transfer, options, caller, 0);
+  start(call: ModuleCall): CallHandle {
+    if (this.bundled !== null) return this.startNow(call, 0, false);
     const since = performance.now();
-    // What is moved is gone from the caller now, not when the bundle is there.
-    const values = transfer.length === 0 ? args : cloneAll(args, transfer);
-    const moved = transfer.length === 0 ? transfer : transferables(values, "the arguments");
+    const kept = call.transfer.length === 0 ? call : movedNow(call);
     return new DeferredCall(
-      this.load().then(() =>
-        this.startNow(name, form, values, moved, options, caller, performance.now() - since),
-      ),
-      options.signal ?? null,
+      this.load().then(() => this.startNow(kept, performance.now() - since, false)),
+      call.options.signal ?? null,
     );
   }
 
@@ -76,20 +82,13 @@ export class RemoteModule {
   ): Promise<CallHandle> {
     const since = performance.now();
     await this.load();
-    return this.startNow(name, form, args, [], options, null, performance.now() - since, true);
+    const call = { name, form, args, transfer: [], options, caller: null };
+    return this.startNow(call, performance.now() - since, true);
   }
 
-  private startNow(
-    name: string,
-    form: CallForm,
-    args: readonly unknown[],
-    transfer: readonly ArrayBuffer[],
-    options: CallOptions,
-    caller: Caller | null,
-    waitedMs: number,
-    isNested = false,
-  ): CallHandle {
-    const { signal = null, deadlineMs, priority = 0, retries = 0, keep } = options as InnerOptions;
+  private startNow(call: ModuleCall, waitedMs: number, isNested: boolean): CallHandle {
+    const { name, form, args, transfer, caller } = call;
+    const { signal = null, deadlineMs, priority = 0, retries = 0, keep } = call.options as InnerOptions;
     return this.settings.plane.start({
       isNested,
       target: this.targetOf(name),

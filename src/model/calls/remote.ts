@@ -113,7 +113,7 @@ export function remoteFunction(module: RemoteModule, name: string, options: Call
   const start: RemoteRef["start"] = (form, args, more, from) => {
     try {
       const { values, transfer } = prepare(args, more.transfer);
-      return module.start(name, form, values, transfer, more, from);
+      return module.start({ name, form, args: values, transfer, options: more, caller: from });
     } catch (error) {
       return failed(error);
     }

@@ -112,12 +112,12 @@ export class CallPool implements CallPlane, CallSlotListener {
   start(request: CallRequest): CallHandle {
     const pending = new PendingCall(++this.lastCall, request, this.onAwaited);
     if (this.isClosed) {
-      pending.settle(new ShoalError("CLOSED", "the connection was closed"), null, true);
+      pending.fail(new ShoalError("CLOSED", "the connection was closed"));
       return pending;
     }
     const { signal, deadlineMs } = request;
     if (signal?.aborted === true) {
-      pending.settle(signal.reason, null, true);
+      pending.fail(signal.reason);
       return pending;
     }
     this.warm();
@@ -177,11 +177,8 @@ export class CallPool implements CallPlane, CallSlotListener {
       resolve({ ended: this.dispatcher.counts().ended - endedBefore, cancelled: this.pending.size });
     }
     for (const pending of this.pending.values()) {
-      this.settle(
-        pending,
+      this.forget(pending).fail(
         new ShoalError("CLOSED", "the connection was closed while the call ran or waited"),
-        null,
-        true,
       );
     }
     if (this.timer !== null) clearTimeout(this.timer);
@@ -341,30 +338,27 @@ export class CallPool implements CallPlane, CallSlotListener {
   }
 
   private settleAs(pending: PendingCall, outcome: CallOutcome): void {
+    this.forget(pending);
     switch (outcome.kind) {
       case "ended": {
         const { isThrown, value } = pending.result!;
-        if (!isThrown) return this.settle(pending, null, value, false);
+        if (!isThrown) return pending.succeed(value);
         // Printing the caller's frames is expensive: only errors are worth it.
-        return this.settle(
-          pending,
-          fromThrown(value as Thrown, pending.request.caller?.frames() ?? null),
-          null,
-          true,
-        );
+        return pending.fail(fromThrown(value as Thrown, pending.request.caller?.frames() ?? null));
       }
       case "lost":
-        return this.settle(pending, fromErrorData(outcome.error), null, true);
+        return pending.fail(fromErrorData(outcome.error));
       default:
-        return this.settle(pending, refusal(pending, outcome), null, true);
+        return pending.fail(refusal(pending, outcome));
     }
   }
 
-  private settle(pending: PendingCall, error: unknown, value: unknown, isFailure: boolean): void {
+  /** It is about to settle. */
+  private forget(pending: PendingCall): PendingCall {
     this.pending.delete(pending.call);
     const { signal } = pending.request;
     if (signal !== null) this.signals.forget(signal, pending);
-    pending.settle(error, value, isFailure);
+    return pending;
   }
 
   private arm(): void {

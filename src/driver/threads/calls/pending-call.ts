@@ -85,12 +85,21 @@ export class PendingCall implements CallHandle {
     return this.sink;
   }
 
-  /** The end of it all, whichever way. */
-  settle(error: unknown, value: unknown, isFailure: boolean): void {
-    this.ended = isFailure ? { failure: { error } } : returned;
-    if (this.sink !== null) this.endSink(this.sink, this.ended);
-    if (isFailure) this.reject(error);
-    else this.resolve(value);
+  /** The end of it all, one way … */
+  succeed(value: unknown): void {
+    this.end(returned);
+    this.resolve(value);
+  }
+
+  /** … or the other. */
+  fail(error: unknown): void {
+    this.end({ failure: { error } });
+    this.reject(error);
+  }
+
+  private end(ended: Ended): void {
+    this.ended = ended;
+    if (this.sink !== null) this.endSink(this.sink, ended);
   }
 
   /** Whoever reads the stream is told there; the promise is of no interest then. */
