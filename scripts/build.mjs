@@ -15,7 +15,7 @@ await build({
   absWorkingDir: root,
   entryPoints: {
     index: "src/index.ts",
-    slot: "src/driver/threads/slot.ts",
+    slot: "src/driver/slots/slot.ts",
     executor: "src/executor/job-program.ts",
     "cli/main": "src/cli/main.ts",
   },

@@ -1,5 +1,5 @@
 // Messages between a program's agent and the slots that take its calls. What is small travels through shared memory
-// instead where there is any (driver/threads/calls/shared-calls.ts), with the same meaning.
+// instead where there is any (driver/slots/calls/shared-calls.ts), with the same meaning.
 //
 // A ticket is the call's number as the slot knows it: unique among the calls that it has.
 

@@ -1,4 +1,4 @@
-import type { Isolation } from "../../src/driver/threads/slot-body.ts";
+import type { Isolation } from "../../src/driver/slots/slot-body.ts";
 import { ThreadsDriver } from "../../src/driver/threads/threads-driver.ts";
 import { conformance } from "./suite.ts";
 

@@ -12,16 +12,16 @@ import type { JobOutcome, Millis } from "../../core/types.ts";
 import { MachineClock, type ClockSkew } from "./clock.ts";
 import { DirectLinks } from "./direct-links.ts";
 import { Disk } from "./disk.ts";
-import { Door, type SessionOptions } from "./door.ts";
+import { Door, type Envelope, type Gone, type SessionOptions } from "../links/door.ts";
 import { fetchBlocks, type Holder } from "./fetch.ts";
-import type { FromWorker, Link, ToWorker } from "./messages.ts";
+import type { FromWorker, Link, ToWorker } from "../links/messages.ts";
 import { Network } from "./network.ts";
 import { SimProcess } from "./process.ts";
 import { RunLog } from "./run-log.ts";
 import { SimCoordinator, type SimJob } from "./sim-coordinator.ts";
 import { blockName, SimWorker, type WorkerPlace } from "./sim-worker.ts";
 import type { SimData, TaskModel } from "./task-model.ts";
-import { WorkerLink } from "./worker-link.ts";
+import { WorkerLink } from "../links/worker-link.ts";
 import { World } from "./world.ts";
 
 export interface MachineOptions {
@@ -83,7 +83,7 @@ export class SimCluster {
   private readonly job: SimJob;
   private readonly log: RunLog;
   private readonly direct: DirectLinks | null;
-  private door: Door | null = null;
+  private door: Door<number> | null = null;
   private readonly workers = new Map<
     WorkerId,
     { readonly machine: SimMachine; readonly worker: SimWorker }
@@ -139,15 +139,10 @@ export class SimCluster {
     this.door =
       links.kind === "direct"
         ? null
-        : new Door(this.epoch, machine.index, process, this.network, links, {
+        : new Door<number>(this.epoch, process, links, {
             said: (worker, message) => this.heard(coordinator, worker, message),
             lost: (worker, reason) => coordinator.lose(worker, reason),
-            toWorker: (to, frame) =>
-              this.machines[to]!.process?.enter(() => {
-                const { link } = this.machines[to]!;
-                if ("gone" in frame) link?.hearGone(frame.gone, frame.epoch);
-                else link?.hear(frame);
-              }),
+            send: (to, frame) => this.sendFrame(machine.index, to, frame),
           });
     coordinator.start(events);
     this.door?.open();
@@ -312,6 +307,16 @@ export class SimCluster {
   /** Deletes what the machine's worker wrote. */
   private sweep(machine: SimMachine): void {
     if (machine.worker !== null) machine.disk.deleteAll(`${machine.worker.place.scope}/`);
+  }
+
+  private sendFrame(from: number, to: number, frame: Envelope<ToWorker> | Gone): void {
+    const kind = "gone" in frame ? "gone" : "session";
+    const hear = (): void => {
+      const { link } = this.machines[to]!;
+      if ("gone" in frame) link?.hearGone(frame.gone, frame.epoch);
+      else link?.hear(frame);
+    };
+    this.network.send({ from, to, kind, arrive: () => this.machines[to]!.process?.enter(hear) });
   }
 
   private toCoordinator(machine: SimMachine, kind: "session" | "reset", happen: () => void): void {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { below, chance, rng, type Rng } from "../../base/rng.ts";
-import { Session, type SessionFrame } from "./session.ts";
+import { Session, type SessionFrame } from "../links/session.ts";
 
 /** Two ends and a wire between them that loses, doubles and reorders. */
 class Wire {

@@ -8,7 +8,7 @@ import type { CoordinatorEffect, CoordinatorEvent } from "../../core/coordinator
 import type { JobOutcome } from "../../core/types.ts";
 import type { ErrorData } from "../../errors.ts";
 import type { JobSpec, StageIndex } from "../../core/types.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
+import type { FromWorker, ToWorker } from "../links/messages.ts";
 import type { SimProcess } from "./process.ts";
 
 /** A job as the simulated cluster gets it. */

@@ -10,7 +10,7 @@ import { failureError } from "../../core/failure-error.ts";
 import type { Assignment } from "../../protocol/assignment.ts";
 import { AttemptRun, type AttemptEnd, type AttemptFiles } from "./attempt-run.ts";
 import type { Disk } from "./disk.ts";
-import type { FromWorker, Link, ToWorker } from "./messages.ts";
+import type { FromWorker, Link, ToWorker } from "../links/messages.ts";
 import type { SimProcess } from "./process.ts";
 import type { SimData, TaskModel } from "./task-model.ts";
 

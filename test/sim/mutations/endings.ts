@@ -87,14 +87,14 @@ export const endings: readonly Mutation[] = [
   {
     name: "said-once-only",
     bug: "what was lost on the way is never said again",
-    file: "src/driver/sim/session.ts",
+    file: "src/driver/links/session.ts",
     find: "if (++said.age % resendTicks !== 0) continue;",
     replace: "if (++said.age !== resendTicks) continue;",
   },
   {
     name: "gone-is-welcome",
     bug: "a worker that was declared lost is never told so, and waits for work",
-    file: "src/driver/sim/door.ts",
+    file: "src/driver/links/door.ts",
     find: "if (this.gone.has(worker) || ",
     replace: "if (",
   },

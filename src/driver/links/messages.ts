@@ -1,7 +1,8 @@
-// What the coordinator and a simulated worker say to each other. The cause travels with it (DESIGN.md §4.6).
+// What the coordinator and a worker say to each other. The cause travels with it (DESIGN.md §4.6).
 
 import type { AttemptId } from "../../base/ids.ts";
 import type { CoordinatorEvent } from "../../core/coordinator/events.ts";
+import type { Millis } from "../../core/types.ts";
 import type { Assignment } from "../../protocol/assignment.ts";
 
 export interface Caused {
@@ -23,6 +24,11 @@ export type FromWorker = Caused &
     | { readonly kind: "hello"; readonly slots: number }
     | { readonly kind: "report"; readonly event: CoordinatorEvent }
   );
+
+/** The process that one end of a link is in: what it plans happens in it, by its own clock, unless it is withdrawn. */
+export interface Ticking {
+  after(ms: Millis, happen: () => void): () => void;
+}
 
 /** One end of a link between the coordinator and a worker. What is said arrives in order, if the other end lives. */
 export interface Link<Out> {

@@ -4,9 +4,7 @@
 // Owner of: the sessions at the coordinator's end, who is gone.
 
 import type { WorkerId } from "../../base/ids.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
-import type { Network } from "./network.ts";
-import type { SimProcess } from "./process.ts";
+import type { FromWorker, Ticking, ToWorker } from "./messages.ts";
 import { Session, type SessionFrame } from "./session.ts";
 
 /** A frame of a session, as it travels: which worker it is about, and which coordinator's (0: not known yet). */
@@ -31,40 +29,29 @@ export interface SessionOptions {
   readonly redelivers: boolean;
 }
 
-export interface DoorListener {
+export interface DoorListener<Address> {
   said(worker: WorkerId, message: FromWorker): void;
   lost(worker: WorkerId, reason: string): void;
-  /** Puts a frame before the worker's process on that machine. */
-  toWorker(machine: number, frame: Envelope<ToWorker> | Gone): void;
+  /** Sends a frame to where a frame of that worker came from. It may be lost on the way. */
+  send(to: Address, frame: Envelope<ToWorker> | Gone): void;
 }
 
-interface Guest {
-  readonly machine: number;
+interface Guest<Address> {
+  readonly address: Address;
   readonly session: Session<ToWorker, FromWorker>;
 }
 
-export class Door {
+export class Door<Address> {
   private readonly epoch: number;
-  private readonly machine: number;
-  private readonly process: SimProcess;
-  private readonly network: Network;
+  private readonly process: Ticking;
   private readonly options: SessionOptions;
-  private readonly listener: DoorListener;
-  private readonly guests = new Map<WorkerId, Guest>();
+  private readonly listener: DoorListener<Address>;
+  private readonly guests = new Map<WorkerId, Guest<Address>>();
   private readonly gone = new Set<WorkerId>();
 
-  constructor(
-    epoch: number,
-    machine: number,
-    process: SimProcess,
-    network: Network,
-    options: SessionOptions,
-    listener: DoorListener,
-  ) {
+  constructor(epoch: number, process: Ticking, options: SessionOptions, listener: DoorListener<Address>) {
     this.epoch = epoch;
-    this.machine = machine;
     this.process = process;
-    this.network = network;
     this.options = options;
     this.listener = listener;
   }
@@ -80,10 +67,12 @@ export class Door {
     this.guests.get(worker)?.session.say(message);
   }
 
-  hear(machine: number, frame: Envelope<FromWorker>): void {
+  hear(from: Address, frame: Envelope<FromWorker>): void {
     const { worker, epoch } = frame;
-    if (this.gone.has(worker) || (epoch !== 0 && epoch !== this.epoch)) return this.sendGone(machine, worker);
-    const guest = this.guests.get(worker) ?? this.welcome(machine, worker);
+    if (this.gone.has(worker) || (epoch !== 0 && epoch !== this.epoch)) {
+      return this.listener.send(from, { gone: worker, epoch: this.epoch });
+    }
+    const guest = this.guests.get(worker) ?? this.welcome(from, worker);
     guest.session.hear(frame);
   }
 
@@ -92,16 +81,16 @@ export class Door {
     if (this.guests.has(worker)) this.lose(worker, "the connection was reset");
   }
 
-  private welcome(machine: number, worker: WorkerId): Guest {
+  private welcome(address: Address, worker: WorkerId): Guest<Address> {
     const { redelivers } = this.options;
     const transmit = (frame: SessionFrame<ToWorker>): void =>
-      this.send(machine, "session", { ...frame, worker, epoch: this.epoch });
+      this.listener.send(address, { ...frame, worker, epoch: this.epoch });
     const session = new Session<ToWorker, FromWorker>(
       transmit,
       (message) => this.listener.said(worker, message),
       redelivers,
     );
-    const guest: Guest = { machine, session };
+    const guest: Guest<Address> = { address, session };
     this.guests.set(worker, guest);
     return guest;
   }
@@ -120,13 +109,5 @@ export class Door {
     this.guests.delete(worker);
     this.gone.add(worker);
     this.listener.lost(worker, reason);
-  }
-
-  private sendGone(machine: number, worker: WorkerId): void {
-    this.send(machine, "gone", { gone: worker, epoch: this.epoch });
-  }
-
-  private send(to: number, kind: "session" | "gone", frame: Parameters<DoorListener["toWorker"]>[1]): void {
-    this.network.send({ from: this.machine, to, kind, arrive: () => this.listener.toWorker(to, frame) });
   }
 }

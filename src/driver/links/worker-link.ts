@@ -6,8 +6,7 @@
 
 import type { WorkerId } from "../../base/ids.ts";
 import type { Envelope, SessionOptions } from "./door.ts";
-import type { FromWorker, Link, ToWorker } from "./messages.ts";
-import type { SimProcess } from "./process.ts";
+import type { FromWorker, Link, Ticking, ToWorker } from "./messages.ts";
 import { Session } from "./session.ts";
 
 export interface WorkerLinkListener {
@@ -19,7 +18,7 @@ export interface WorkerLinkListener {
 
 export class WorkerLink implements Link<FromWorker> {
   private readonly worker: WorkerId;
-  private readonly process: SimProcess;
+  private readonly process: Ticking;
   private readonly options: SessionOptions;
   private readonly listener: WorkerLinkListener;
   private readonly session: Session<FromWorker, ToWorker>;
@@ -27,7 +26,7 @@ export class WorkerLink implements Link<FromWorker> {
   private epoch = 0;
   private isOpen = true;
 
-  constructor(worker: WorkerId, process: SimProcess, options: SessionOptions, listener: WorkerLinkListener) {
+  constructor(worker: WorkerId, process: Ticking, options: SessionOptions, listener: WorkerLinkListener) {
     this.worker = worker;
     this.process = process;
     this.options = options;
