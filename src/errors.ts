@@ -115,6 +115,16 @@ export const errorCodes = {
   ),
   RUN_UNKNOWN: entry(true, false, "List the jobs that are known: shoal jobs."),
   RUN_UNFINISHED: entry(true, false, "Ask `shoal why` what became of it; the same command continues it."),
+  // the cluster
+  CLUSTER_UNREACHABLE: entry(
+    true,
+    true,
+    "Check the address and that nats-server runs there with JetStream (-js); `shoal up` starts a cluster on this machine.",
+  ),
+  CLUSTER_REFUSED: entry(true, false, "Check the credentials, or ask who runs the cluster for some."),
+  CLUSTER_FAILED: entry(true, true, "Run the same command again: it continues."),
+  PROTOCOL_DIFFERS: entry(true, false, "Use the same version of shoal on all machines of the cluster."),
+  WORKER_UNKNOWN: entry(true, false, "List the workers: shoal workers."),
   CANCELLED: entry(true, false, "Run it again."),
   DRAINING: entry(true, true, "Make the call on a connection that is not being drained."),
   CLOSED: entry(true, false, "Connect again."),

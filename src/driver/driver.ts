@@ -20,7 +20,7 @@
 //     ended. On `close`, end all slots; afterwards nothing of the driver keeps the process alive.
 //  8. Show every event and effect to `job.observe`, in the order in which they happen.
 
-import type { AttemptId } from "../base/ids.ts";
+import type { AttemptId, JobId } from "../base/ids.ts";
 import type { CoordinatorEvent } from "../core/coordinator/events.ts";
 import type { LogEntry } from "../core/log.ts";
 import type { JobOutcome, JobSpec, StageIndex } from "../core/types.ts";
@@ -34,6 +34,11 @@ export interface Driver {
   warm?(): void;
   /** Lets the slots load the program now, rather than when it is first used. */
   preload?(program: ProgramRef): void;
+  /**
+   * The blocks of earlier incarnations of a run that workers still hold: their sizes by attempt. Absent: those that are in
+   * the run's directory are all.
+   */
+  held?(run: JobId): Promise<ReadonlyMap<AttemptId, number>>;
   /** Runs one job to its end. Never rejects for anything that happens to the job: that is an outcome. */
   run(job: DriverJob): Promise<JobOutcome>;
   /**
@@ -92,6 +97,12 @@ export interface DriverJob {
   payload(stage: StageIndex, index: number): unknown;
   /** Publishes the output of exactly these attempts, all or nothing. */
   commit(winners: readonly AttemptId[]): Promise<void>;
+  /** The file in which the client expects what a winner hands over; null or absent: a sink wrote it where it belongs. */
+  resultFile?(attempt: AttemptId): string | null;
+  /** User code printed this in a slot of another machine. */
+  print?(text: string): void;
+  /** Something of the driver's own that people should know. */
+  note?(line: string): void;
   /** Deletes what an attempt wrote. Best effort, must not throw. */
   discard(attempt: AttemptId): void;
   /** Aborting it cancels the job. */

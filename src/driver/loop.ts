@@ -38,6 +38,7 @@ export class Loop {
   private readonly observe: (entry: LogEntry) => void;
   private isDraining = false;
   private lastId = 0;
+  private lamport = 0;
   private lastNow = 0;
 
   /** `perform` carries out one effect, synchronously or by starting it; `entry` is the cause of what comes of it. */
@@ -76,6 +77,22 @@ export class Loop {
     this.arm();
   }
 
+  /** The Lamport time: later than that of every message that was witnessed. */
+  get stamp(): number {
+    return this.lamport;
+  }
+
+  /** A message arrived that was sent at this Lamport time: entries from now on are later. */
+  witness(stamp: number): void {
+    this.lamport = Math.max(this.lamport, stamp) + 1;
+  }
+
+  /** Puts an entry of another process's loop into this one's log, with a number of its own, which is returned. */
+  merge({ machine, type, body }: LogEntry, cause: number | null): number {
+    this.lastNow = Math.max(this.lastNow, this.clock.now());
+    return this.log(machine, type, body, cause, this.lastNow);
+  }
+
   /** Forgets everything that is queued and the timer. */
   stop(): void {
     this.machines.clear();
@@ -102,6 +119,7 @@ export class Loop {
     at: Millis,
   ): number {
     const id = ++this.lastId;
+    this.lamport++;
     this.observe({ id, at, cause, machine, type, body } as LogEntry);
     return id;
   }

@@ -12,7 +12,6 @@ import type { AttemptFigures } from "../core/types.ts";
 import {
   isBlocksLost,
   newMeter,
-  type MapOutput,
   type Meter,
   type RecordPosition,
   type ShuffleSpec,
@@ -29,6 +28,7 @@ import { operatorNamed } from "../plan/operators.ts";
 import type { Assignment } from "../protocol/assignment.ts";
 import type { AssignmentPayload, RunData } from "../protocol/run.ts";
 import { blockFile, resultFile } from "../store/scratch.ts";
+import { localInputs, type LocalInputs } from "./inputs.ts";
 import { stagedPart } from "../store/output.ts";
 import { setTaskContext, type TaskContext } from "./context.ts";
 import type { ProgramHost } from "./program.ts";
@@ -61,27 +61,41 @@ export async function runAttempt(request: AttemptRequest, programHost: ProgramHo
   const meter = newMeter();
   const counters = new Map<string, number>();
   const host = taskHost(meter, run.memoryBytes, programHost);
+  const inputs = await localInputs({
+    assignment,
+    run: run.job,
+    scratch: run.scratch,
+    partition: stage.input.kind === "samples" ? null : assignment.index,
+    meter,
+    signal: host.signal,
+  });
   setTaskContext(contextOf(request, stage, counters, programHost.signal));
   try {
     if (stage.input.kind === "samples") {
       chooseBounds(
         shuffleSpec(stage.input.shuffle, request.fns),
-        mapOutputs(request, 0),
+        inputs.outputs[0]!,
         blockFile(run.scratch, assignment.attempt),
         host,
       );
     } else {
-      await pipe(request, stage, host);
+      await pipe(request, stage, inputs, host);
     }
   } finally {
     setTaskContext(null);
+    inputs.release();
   }
   return { ...meter, runMs: performance.now() - startedAt, counters: Object.fromEntries(counters) };
 }
 
-async function pipe(request: AttemptRequest, stage: StagePlan, host: TaskHost): Promise<void> {
+async function pipe(
+  request: AttemptRequest,
+  stage: StagePlan,
+  inputs: LocalInputs,
+  host: TaskHost,
+): Promise<void> {
   const writer = await openWriter(request, stage, host);
-  const reader = openReader(request, stage, host);
+  const reader = openReader(request, stage, inputs, host);
   try {
     const write: Push = (record) => writer.push(record);
     const steps = buildSteps(request, stage, write);
@@ -120,7 +134,12 @@ function buildSteps(request: AttemptRequest, stage: StagePlan, last: Push): Step
   return steps;
 }
 
-function openReader(request: AttemptRequest, stage: StagePlan, host: TaskHost): Reader {
+function openReader(
+  request: AttemptRequest,
+  stage: StagePlan,
+  { outputs }: LocalInputs,
+  host: TaskHost,
+): Reader {
   const { assignment, run } = request;
   const { input } = stage;
   if (input.kind === "source") {
@@ -128,11 +147,11 @@ function openReader(request: AttemptRequest, stage: StagePlan, host: TaskHost): 
     if (source === undefined) throw new ShoalError("PLAN_INVALID", `unknown source read.${input.source}`);
     return source.open(request.split as never, input.options, host);
   }
-  const bounds = input.kind === "shuffle" && input.bounds !== null ? mapOutputs(request, 1)[0]!.file : null;
+  const bounds = input.kind === "shuffle" && input.bounds !== null ? outputs[1]![0]! : null;
   return createShuffleReader(
     shuffleSpec(input.shuffle, request.fns),
     assignment.index,
-    mapOutputs(request, 0),
+    outputs[0]!,
     bounds,
     run.scratch,
     host,
@@ -166,9 +185,6 @@ const shuffleSpec = (plan: ShufflePlan, fns: readonly UserFunction[]): ShuffleSp
   descending: plan.descending,
   fns: plan.fns.map((place) => fns[place]!),
 });
-
-const mapOutputs = ({ assignment, run }: AttemptRequest, which: number): MapOutput[] =>
-  assignment.inputs[which]!.map(({ attempt }) => ({ attempt, file: blockFile(run.scratch, attempt) }));
 
 const progressEveryMs = 100;
 

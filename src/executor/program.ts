@@ -26,4 +26,6 @@ export interface ProgramRef {
   readonly module: string;
   /** Its argument: plain data. */
   readonly data: unknown;
+  /** The user's code, for drivers that bring it to other machines. */
+  readonly bundle?: { readonly file: string; readonly hash: string };
 }

@@ -3,16 +3,32 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 /** Resolves as soon as `isSo`; rejects after `ms` with what was waited for. */
-export async function until(what: string, isSo: () => boolean, ms = 30_000): Promise<void> {
+export async function until(
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  ms = 30_000,
+): Promise<void> {
   const giveUpAt = performance.now() + ms;
   await new Promise<void>((resolve, reject) => {
-    const timer = setInterval(() => {
-      const isOver = isSo();
+    let isAsking = false;
+    const look = async (): Promise<void> => {
+      if (isAsking) return;
+      isAsking = true;
+      const isOver = await isSo();
+      isAsking = false;
       if (!isOver && performance.now() < giveUpAt) return;
       clearInterval(timer);
       if (isOver) resolve();
       else reject(new Error(`waited ${ms} ms in vain until ${what}`));
-    }, 10);
+    };
+    const timer = setInterval(
+      () =>
+        void look().catch((error: unknown) => {
+          clearInterval(timer);
+          reject(error as Error);
+        }),
+      10,
+    );
   });
 }
 

@@ -191,7 +191,7 @@ function parseFooter(
 }
 
 /** The entries of one partition, or of all. */
-function readIndex(from: ByteReader, wanted: number | null): BlockIndex {
+export function readIndex(from: ByteReader, wanted: number | null): BlockIndex {
   const index = newIndex();
   const directoryLength = from.u32();
   const entriesLength = from.u32();

@@ -1,5 +1,7 @@
 // Bytes being written and read: a growing buffer, and a cursor that checks every length before it believes it.
 
+import { readSync } from "node:fs";
+
 /** Thrown when bytes are not what was written. Whoever knows which file they came from turns it into its own error. */
 export class DamagedError extends Error {
   override readonly name = "DamagedError";
@@ -122,4 +124,16 @@ export class ByteReader {
   text(): string {
     return this.bytes(this.varint()).toString("utf8");
   }
+}
+
+/** These bytes of a file, all of them. Throws DamagedError if it does not have them. */
+export function readAt(fd: number, position: number, length: number): Buffer {
+  if (position < 0 || length < 0) throw new DamagedError("it is too short");
+  const bytes = Buffer.allocUnsafe(length);
+  for (let at = 0; at < length;) {
+    const read = readSync(fd, bytes, at, length - at, position + at);
+    if (read === 0) throw new DamagedError("it ends early");
+    at += read;
+  }
+  return bytes;
 }

@@ -1,11 +1,11 @@
 // A finished file of blocks under another name: when the input has changed, a map task that is not done again may have
 // another number. The file knows its own name (block-file.ts), so its footer is written anew.
 
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { basename } from "node:path";
 import { crc32 } from "node:zlib";
 import { trailerBytes, trailerMagic } from "./block-file.ts";
-import { ByteReader, ByteWriter, DamagedError } from "./bytes.ts";
+import { ByteReader, ByteWriter, DamagedError, readAt } from "./bytes.ts";
 
 /**
  * Gives the blocks of `file`, which was renamed, its new name. Returns its size, which may be another. Throws if it is no
@@ -42,15 +42,4 @@ export function readdressBlocks(file: string): number {
   } finally {
     closeSync(fd);
   }
-}
-
-function readAt(fd: number, position: number, length: number): Buffer {
-  if (position < 0) throw new DamagedError("it is too short");
-  const bytes = Buffer.allocUnsafe(length);
-  for (let at = 0; at < length;) {
-    const read = readSync(fd, bytes, at, length - at, position + at);
-    if (read === 0) throw new DamagedError("it ends early");
-    at += read;
-  }
-  return bytes;
 }

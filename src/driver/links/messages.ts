@@ -3,6 +3,7 @@
 import type { AttemptId } from "../../base/ids.ts";
 import type { CoordinatorEvent } from "../../core/coordinator/events.ts";
 import type { Millis } from "../../core/types.ts";
+import type { LogEntry } from "../../core/log.ts";
 import type { Assignment } from "../../protocol/assignment.ts";
 
 export interface Caused {
@@ -14,15 +15,26 @@ export type ToWorker = Caused &
   (
     | { readonly kind: "assign"; readonly assignment: Assignment }
     | { readonly kind: "cancel" | "examine" | "discard"; readonly attempt: AttemptId }
-    /** The job is over: end all slots, delete all files. */
-    | { readonly kind: "stop" }
+    /** The job is over: end all slots; delete all files, unless the job may be continued. */
+    | { readonly kind: "stop"; readonly keeps?: true }
   );
 
-export type FromWorker = Caused &
-  /** Once, first: the worker is there. */
+interface Logged extends Caused {
+  /** Entries of the worker's own log since its last message: those that may have caused this one, at least. */
+  readonly log?: readonly LogEntry[];
+}
+
+export type FromWorker = Logged &
+  /** Once, first: the worker is there; `url` is that of its block server, if it has one. */
   (
-    | { readonly kind: "hello"; readonly slots: number }
+    | { readonly kind: "hello"; readonly slots: number; readonly url?: string }
     | { readonly kind: "report"; readonly event: CoordinatorEvent }
+    /** What user code printed. */
+    | { readonly kind: "printed"; readonly text: string }
+    /** Nothing but its log. */
+    | { readonly kind: "log" }
+    /** Last, after "stop": nothing of the job runs here any more. */
+    | { readonly kind: "left" }
   );
 
 /** The process that one end of a link is in: what it plans happens in it, by its own clock, unless it is withdrawn. */

@@ -49,7 +49,7 @@ export class SimCoordinator {
   hear(worker: WorkerId, message: FromWorker): void {
     if (message.kind === "hello")
       this.post({ kind: "WorkerJoined", worker, slots: message.slots }, message.cause);
-    else this.post(message.event, message.cause);
+    else if (message.kind === "report") this.post(message.event, message.cause);
   }
 
   lose(worker: WorkerId, reason: string): void {

@@ -9,6 +9,7 @@ import type { CoordinatorEvent } from "../../core/coordinator/events.ts";
 import type { StageIndex } from "../../core/types.ts";
 import { createWorker, type Worker } from "../../core/worker/worker.ts";
 import type { WorkerEffect, WorkerEvent } from "../../core/worker/events.ts";
+import { toErrorData } from "../../errors.ts";
 import type { ProgramRef } from "../../executor/program.ts";
 import type { Assignment } from "../../protocol/assignment.ts";
 import type { FromSlot } from "../../protocol/slot.ts";
@@ -30,6 +31,8 @@ export interface SeatOptions extends SeatSlots {
   readonly worker: WorkerId;
   readonly program: ProgramRef;
   stageName(stage: StageIndex): string;
+  /** What has to be done before an attempt counts as finished. What it throws makes the attempt fail. */
+  beforeFinish?(attempt: AttemptId): Promise<void>;
   /** Tells the coordinator. `cause` is an entry of the loop's log. */
   report(event: CoordinatorEvent, cause: number): void;
 }
@@ -142,7 +145,17 @@ export class WorkerSeat {
         return this.options.report({ ...message, kind: "AttemptProgressed" }, entry);
       case "finished": {
         const { attempt, figures } = message;
-        return this.post({ kind: "SlotFinished", slot, generation, attempt, figures }, entry);
+        const { beforeFinish } = this.options;
+        const finished = { kind: "SlotFinished", slot, generation, attempt, figures } as const;
+        if (beforeFinish === undefined) return this.post(finished, entry);
+        beforeFinish(attempt).then(
+          () => this.post(finished, entry),
+          (error: unknown) => {
+            const failure = { kind: "error", final: false, error: toErrorData(error) } as const;
+            this.post({ kind: "SlotFailed", slot, generation, attempt, failure }, entry);
+          },
+        );
+        return;
       }
       case "failed": {
         const { attempt, failure } = message;

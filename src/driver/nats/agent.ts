@@ -1,0 +1,275 @@
+// A worker of a cluster: its agent, which talks, heartbeats and supervises; user code runs in its slots only. It takes
+// part in one job at a time, the first that it hears of while it is free.
+//
+// Not here: the work on a job (job-seat.ts), who decides (the job's coordinator).
+// Owner of: the worker's id, its slots, its block server, its directories, whether it is draining.
+
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { hostname } from "node:os";
+import path from "node:path";
+import { workerId, type AttemptId, type WorkerId } from "../../base/ids.ts";
+import type { ProgramRef } from "../../executor/program.ts";
+import { SlotPool, type SlotPoolOptions } from "../slots/slot-pool.ts";
+import { BlockServer } from "./block-server.ts";
+import { fetchBundle } from "./bundles.ts";
+import { defaultTimes } from "./cluster-run.ts";
+import { ClusterConnection, protocolVersion } from "./connection.ts";
+import type { WhoRequest, WorkerInfo } from "./held.ts";
+import { JobSeat } from "./job-seat.ts";
+import { parseOpenJob, type OpenJob } from "./open-job.ts";
+
+export interface AgentOptions extends Omit<SlotPoolOptions, "onPrint"> {
+  readonly url: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Bundles and runs' files go here. */
+  readonly directory: string;
+  readonly version: string;
+  readonly abortGraceMs: number;
+  /** Where the block server listens. */
+  readonly host: string;
+  /** The program, as it is on this machine: `file` is its bundle here. */
+  readonly program: (data: unknown, file: string | null) => ProgramRef;
+  readonly localize: (payload: unknown, scratch: string) => unknown;
+  /** Somebody asked for it to be drained (`shoal drain`). */
+  readonly onDrain?: () => void;
+  /** Something that whoever runs the worker should know. */
+  readonly onNote: (line: string) => void;
+}
+
+/** Answers to what one worker is asked. */
+export type AgentAnswer = { readonly ok: true } | { readonly ok: false; readonly why: string };
+
+/** Runs that are remembered as over, so that a late announcement is not taken for a new one. */
+const overMax = 1000;
+/** Files of a run that nobody has spoken of for so long are deleted. */
+const staleMs = 3_600_000;
+
+export class Agent {
+  private readonly options: AgentOptions;
+  private readonly connection: ClusterConnection;
+  private readonly pool: SlotPool;
+  private readonly blocks: BlockServer;
+  private readonly over = new Set<string>();
+  private readonly refusedVersions = new Set<string>();
+  private readonly startedAt = performance.now();
+  private id: WorkerId;
+  private unsubscribeId: () => void = () => {};
+  private readonly unsubscribes: (() => void)[] = [];
+  private seat: JobSeat | null = null;
+  private isSeating = false;
+  private isDraining = false;
+  private idle: () => void = () => {};
+  private unwatch: () => void = () => {};
+
+  /** Waits for a NATS server that is not there yet. Errors: BAD_OPTION, CLUSTER_REFUSED, CLUSTER_FAILED. */
+  static async start(options: AgentOptions): Promise<Agent> {
+    const connection = await ClusterConnection.open(options.url, "shoal worker", true);
+    const blocks = await BlockServer.listen(options.host);
+    const agent = new Agent(options, connection, blocks, await newId(connection));
+    agent.begin();
+    return agent;
+  }
+
+  private constructor(
+    options: AgentOptions,
+    connection: ClusterConnection,
+    blocks: BlockServer,
+    id: WorkerId,
+  ) {
+    this.options = options;
+    this.connection = connection;
+    this.blocks = blocks;
+    this.id = id;
+    this.pool = new SlotPool({ ...options, onPrint: () => {} });
+    connection.onAway = (isAway) => options.onNote(isAway ? "NATS is away" : "NATS is back");
+  }
+
+  get worker(): WorkerId {
+    return this.id;
+  }
+
+  /** Of its block server. */
+  private get url(): string {
+    const { host } = this.options;
+    return `http://${host.includes(":") ? `[${host}]` : host}:${this.blocks.port}`;
+  }
+
+  /** Takes no new job; settles when the one that it works on is over. */
+  async drain(): Promise<void> {
+    this.isDraining = true;
+    if (this.seat === null && !this.isSeating) return;
+    await new Promise<void>((resolve) => (this.idle = resolve));
+  }
+
+  /** Ends everything at once. */
+  async close(): Promise<void> {
+    this.isDraining = true;
+    for (const unsubscribe of this.unsubscribes) unsubscribe();
+    this.unsubscribeId();
+    await this.seat?.leave({ keeps: false, isFenced: true });
+    await this.pool.close();
+    this.blocks.close();
+    await this.connection.close();
+  }
+
+  private begin(): void {
+    const { subjects } = this.connection;
+    this.sweep();
+    this.pool.warm();
+    this.unsubscribes.push(
+      this.connection.subscribe(subjects.open, (bytes) => this.heardOf(parseOpenJob(bytes))),
+      this.connection.subscribe(subjects.who, (bytes, _subject, reply) =>
+        reply(JSON.stringify(this.info(parseWho(bytes)))),
+      ),
+    );
+    this.takeId(this.id);
+  }
+
+  private takeId(id: WorkerId): void {
+    this.unsubscribeId();
+    this.id = id;
+    this.unsubscribeId = this.connection.subscribe(
+      this.connection.subjects.worker(id),
+      (bytes, _subject, reply) => {
+        const asked = Buffer.from(bytes).toString("utf8");
+        if (asked === "drain") this.options.onDrain?.();
+        reply(
+          JSON.stringify(
+            asked === "drain"
+              ? { ok: true }
+              : ({ ok: false, why: `unknown request "${asked}"` } satisfies AgentAnswer),
+          ),
+        );
+      },
+    );
+  }
+
+  private heardOf(job: OpenJob | null): void {
+    if (job === null || this.isDraining || this.isSeating) return;
+    if (job.v !== protocolVersion) return this.refuse(job);
+    const name = `${job.run}/${job.epoch}`;
+    if (this.over.has(name)) return;
+    if (this.seat !== null) {
+      // The run has another coordinator now: what belonged to the one before it is over.
+      const { run, epoch } = this.seat.options.job;
+      if (run === job.run && epoch !== job.epoch) this.seat.replace();
+      return;
+    }
+    this.isSeating = true;
+    void this.takePart(job, name).catch((error: unknown) => {
+      this.isSeating = false;
+      this.options.onNote(`cannot take part in ${job.run}: ${String(error)}`);
+    });
+  }
+
+  private async takePart(job: OpenJob, name: string): Promise<void> {
+    const { directory, slots, abortGraceMs, localize, program: programOf } = this.options;
+    const { bundle, data } = job.program;
+    const file =
+      bundle === null ? null : await fetchBundle(this.connection, bundle, path.join(directory, "bundles"));
+    const program = programOf(data, file);
+    const scratch = path.join(directory, "runs", job.run);
+    const { heartbeatMs } = job;
+    const { lostTicks, fenceTicks } = defaultTimes;
+    this.blocks.serve(job.run, { scratch, secret: job.secret });
+    this.pool.preload(program);
+    this.seat = new JobSeat(this.connection, {
+      worker: this.id,
+      job,
+      program,
+      slots: { slots, abortGraceMs, key: this.pool.keyOf(program), host: (slot) => this.pool.host(slot) },
+      session: { heartbeatMs, lostTicks, fenceTicks, redelivers: false },
+      scratch,
+      url: this.url,
+      localize,
+      ended: (end) => void this.seatEnded(job, name, end),
+    });
+    this.isSeating = false;
+    void this.pool.watched(() => new Promise<void>((resolve) => (this.unwatch = resolve)));
+    this.seat.start();
+  }
+
+  private async seatEnded(
+    job: OpenJob,
+    name: string,
+    { keeps, isFenced }: { keeps: boolean; isFenced: boolean },
+  ): Promise<void> {
+    this.unwatch();
+    this.seat = null;
+    if (!isFenced) {
+      this.over.add(name);
+      if (this.over.size > overMax) this.over.delete(this.over.keys().next().value!);
+    }
+    if (!keeps) this.blocks.forget(job.run);
+    if (isFenced && !this.isDraining) {
+      // Whoever was given up comes back as another.
+      this.isSeating = true;
+      try {
+        this.takeId(await newId(this.connection));
+      } catch (error) {
+        this.options.onNote(`no new id: ${String(error)}`);
+      } finally {
+        this.isSeating = false;
+      }
+    }
+    if (this.isDraining) this.idle();
+  }
+
+  private refuse({ v, version, run }: OpenJob): void {
+    const key = `${v} ${run}`;
+    if (this.refusedVersions.has(key)) return;
+    this.refusedVersions.add(key);
+    this.options.onNote(
+      `takes no part in ${run}: its client (shoal ${version}) speaks protocol ${v}, this worker ` +
+        `(shoal ${this.options.version}) speaks ${protocolVersion}`,
+    );
+  }
+
+  private info({ run }: WhoRequest): WorkerInfo {
+    const { labels, slots, version } = this.options;
+    return {
+      worker: this.id,
+      version,
+      protocol: protocolVersion,
+      host: hostname(),
+      pid: process.pid,
+      slots,
+      busy: this.seat?.busy ?? 0,
+      labels,
+      run: this.seat?.options.job.run ?? null,
+      isDraining: this.isDraining,
+      rssBytes: process.memoryUsage.rss(),
+      upSeconds: Math.round((performance.now() - this.startedAt) / 1000),
+      url: this.url,
+      ...(run === undefined ? {} : { blocks: this.blocksOf(run) }),
+    };
+  }
+
+  private blocksOf(run: string): (readonly [AttemptId, number])[] {
+    const folder = path.join(this.options.directory, "runs", run, "blocks");
+    if (!existsSync(folder)) return [];
+    return readdirSync(folder).map((name) => [name as AttemptId, statSync(path.join(folder, name)).size]);
+  }
+
+  /** What earlier workers of this directory left behind, if nobody can want it any more. */
+  private sweep(): void {
+    const runs = path.join(this.options.directory, "runs");
+    if (!existsSync(runs)) return;
+    for (const name of readdirSync(runs)) {
+      const run = path.join(runs, name);
+      if (Date.now() - statSync(run).mtimeMs > staleMs) rmSync(run, { recursive: true, force: true });
+    }
+  }
+}
+
+const newId = async (connection: ClusterConnection): Promise<WorkerId> =>
+  workerId(await connection.nextNumber("worker"));
+
+function parseWho(bytes: Uint8Array): WhoRequest {
+  try {
+    const { run } = JSON.parse(Buffer.from(bytes).toString("utf8")) as WhoRequest;
+    return typeof run === "string" && /^[A-Za-z0-9-]{1,80}$/.test(run) ? { run } : {};
+  } catch {
+    return {};
+  }
+}

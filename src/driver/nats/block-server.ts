@@ -1,0 +1,161 @@
+// Serves the blocks of this worker's attempts to others, by HTTP (protocol/blocks.ts). Who asks shows a capability: an
+// HMAC of the asking attempt's name under the run's secret, which only the coordinator and its workers have.
+//
+// Not here: what is in a block (data/shuffle), what a failed fetch means (the coordinator).
+// Owner of: the listener, and which runs are served from where.
+
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { open } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { parseAttemptId } from "../../base/ids.ts";
+import { blockPlaces } from "../../data/shuffle/block-places.ts";
+import { attemptsMax, type BlocksHead, type BlocksRequest } from "../../protocol/blocks.ts";
+import { blockFile } from "../../store/scratch.ts";
+
+export interface ServedRun {
+  readonly scratch: string;
+  readonly secret: string;
+}
+
+const requestBytesMax = 1 << 20;
+const pieceBytes = 1 << 20;
+
+/** The right of an attempt to read the run's blocks. */
+export const blockToken = (secret: string, run: string, reader: string): string =>
+  createHmac("sha256", secret).update(`${run}/${reader}`).digest("base64url");
+
+export class BlockServer {
+  private readonly server: Server;
+  private readonly runs = new Map<string, ServedRun>();
+  /** Bytes that were served. */
+  bytesOut = 0;
+
+  /** Listens on a port of its own. */
+  static async listen(host: string): Promise<BlockServer> {
+    const server = new BlockServer();
+    await new Promise<void>((resolve, reject) => {
+      server.server.once("error", reject);
+      server.server.listen(0, host, resolve);
+    });
+    server.server.unref();
+    return server;
+  }
+
+  private constructor() {
+    this.server = createServer((request, response) => {
+      this.answer(request, response).catch(() => response.destroy());
+    });
+    this.server.keepAliveTimeout = 30_000;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  serve(run: string, served: ServedRun): void {
+    this.runs.set(run, served);
+  }
+
+  forget(run: string): void {
+    this.runs.delete(run);
+  }
+
+  close(): void {
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const refuse = (status: number): void => void response.writeHead(status).end();
+    if (request.method !== "POST" || request.url !== "/blocks") return refuse(404);
+    const asked = await readRequest(request);
+    if (asked === null) return refuse(400);
+    const served = this.runs.get(asked.run);
+    // The same answer to whoever names no run and whoever may not: a stranger learns nothing.
+    if (served === undefined || !isRight(served, asked)) return refuse(403);
+    response.writeHead(200, { "content-type": "application/octet-stream" });
+    for (const attempt of asked.attempts) await this.send(served, attempt, asked.partition, response);
+    response.end();
+  }
+
+  private async send(
+    { scratch }: ServedRun,
+    attempt: BlocksRequest["attempts"][number],
+    partition: number | null,
+    response: ServerResponse,
+  ): Promise<void> {
+    const file = blockFile(scratch, attempt);
+    let head: BlocksHead;
+    try {
+      head = { attempt, ...blockPlaces(file, partition) };
+    } catch (error) {
+      const missing = (error as NodeJS.ErrnoException).code === "ENOENT" ? "it is missing" : String(error);
+      return void (await write(response, `${JSON.stringify({ attempt, missing } satisfies BlocksHead)}\n`));
+    }
+    await write(response, `${JSON.stringify(head)}\n`);
+    const handle = await open(file, "r");
+    try {
+      for (const [offset, length] of head.ranges) {
+        for (let at = 0; at < length;) {
+          const buffer = Buffer.allocUnsafe(Math.min(pieceBytes, length - at));
+          const { bytesRead } = await handle.read(buffer, 0, buffer.length, offset + at);
+          if (bytesRead === 0) throw new Error(`${file} became shorter`);
+          await write(response, buffer.subarray(0, bytesRead));
+          at += bytesRead;
+          this.bytesOut += bytesRead;
+        }
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+/** Settles when there is room for more: that is the backpressure. */
+async function write(response: ServerResponse, piece: Buffer | string): Promise<void> {
+  if (response.destroyed) throw new Error("the reader went away");
+  if (response.write(piece)) return;
+  await new Promise<void>((resolve, reject) => {
+    const drained = (): void => {
+      response.off("close", closed);
+      resolve();
+    };
+    const closed = (): void => {
+      response.off("drain", drained);
+      reject(new Error("the reader went away"));
+    };
+    response.once("drain", drained);
+    response.once("close", closed);
+  });
+}
+
+async function readRequest(request: IncomingMessage): Promise<BlocksRequest | null> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request) {
+    length += (chunk as Buffer).length;
+    if (length > requestBytesMax) return null;
+    chunks.push(chunk as Buffer);
+  }
+  try {
+    const { run, reader, token, attempts, partition } = JSON.parse(
+      Buffer.concat(chunks).toString("utf8"),
+    ) as Record<string, unknown>;
+    const isWell =
+      [run, reader, token].every((text) => typeof text === "string" && text.length < 200) &&
+      Array.isArray(attempts) &&
+      attempts.length <= attemptsMax &&
+      attempts.every((attempt) => typeof attempt === "string" && parseAttemptId(attempt) !== null) &&
+      (partition === null || (Number.isSafeInteger(partition) && (partition as number) >= 0));
+    return isWell ? ({ run, reader, token, attempts, partition } as BlocksRequest) : null;
+  } catch {
+    return null;
+  }
+}
+
+function isRight({ secret }: ServedRun, { run, reader, token }: BlocksRequest): boolean {
+  const expected = Buffer.from(blockToken(secret, run, reader));
+  const shown = Buffer.from(token);
+  return expected.length === shown.length && timingSafeEqual(expected, shown);
+}

@@ -1,0 +1,257 @@
+// A connection to the cluster's NATS server: messages, the bucket, the object stores, and how all of that is tried again.
+//
+// Not here: what the messages mean. Owner of: the client, whether NATS is away.
+
+import { jetstreamManager } from "@nats-io/jetstream";
+import { Kvm, type KV } from "@nats-io/kv";
+import { Objm, type ObjectStore } from "@nats-io/obj";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { setTimeout as wait } from "node:timers/promises";
+import { ShoalError } from "../../errors.ts";
+import { parseClusterUrl, redacted, Subjects } from "./subjects.ts";
+
+/** What must be the same on both sides of every wire. A worker of another one takes no part. */
+export const protocolVersion = 1;
+
+const connectTimeoutMs = 3000;
+/** JetStream may be without a leader for a while: what it is asked is asked again for so long. */
+const patienceMs = 30_000;
+
+export type Message = Readonly<Record<string, unknown>>;
+
+export class ClusterConnection {
+  readonly url: string;
+  readonly subjects: Subjects;
+  private readonly nc: NatsConnection;
+  private readonly stores = new Map<string, Promise<ObjectStore>>();
+  private bucket: Promise<KV> | null = null;
+  private awaySince: number | null = null;
+  /** Told when NATS goes away or comes back. */
+  onAway: (isAway: boolean) => void = () => {};
+
+  /** `isPatient`: waits for a server that is not there yet. Errors: BAD_OPTION, CLUSTER_UNREACHABLE, CLUSTER_REFUSED. */
+  static async open(url: string, name: string, isPatient = false): Promise<ClusterConnection> {
+    const address = parseClusterUrl(url);
+    const subjects = new Subjects(address.cluster);
+    const options = {
+      servers: [...address.servers],
+      name,
+      timeout: connectTimeoutMs,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 250,
+      reconnectJitter: 250,
+      pingInterval: 5000,
+      waitOnFirstConnect: isPatient,
+      ...(address.user === null ? {} : { user: address.user, pass: address.password ?? "" }),
+      ...(address.tls ? { tls: {} } : {}),
+    };
+    let nc: NatsConnection;
+    try {
+      nc = await connect(options);
+    } catch (error) {
+      throw unreachable(url, error);
+    }
+    const connection = new ClusterConnection(url, subjects, nc);
+    try {
+      await (await jetstreamManager(nc)).getAccountInfo();
+    } catch (error) {
+      if (!isPatient && /JetStream.*not enabled/i.test(String(error)) && !isRetryable(error)) {
+        await nc.close();
+        throw unreachable(url, error);
+      }
+    }
+    return connection;
+  }
+
+  private constructor(url: string, subjects: Subjects, nc: NatsConnection) {
+    this.url = url;
+    this.subjects = subjects;
+    this.nc = nc;
+    void this.watch();
+  }
+
+  /** Milliseconds since NATS went away; null: it is there. */
+  get awayMs(): number | null {
+    return this.awaySince === null ? null : performance.now() - this.awaySince;
+  }
+
+  /** Largest message, in bytes. */
+  get payloadMax(): number {
+    return this.nc.info?.max_payload ?? 1 << 20;
+  }
+
+  get serverVersion(): string {
+    return this.nc.info?.version ?? "unknown";
+  }
+
+  publish(subject: string, bytes: Uint8Array | string): void {
+    // While NATS is away messages are held back by the client; the sessions say again what gets lost all the same.
+    if (!this.nc.isClosed()) this.nc.publish(subject, bytes);
+  }
+
+  /** Returns how to end it. */
+  subscribe(subject: string, take: (bytes: Uint8Array, subject: string, reply: Reply) => void): () => void {
+    const subscription = this.nc.subscribe(subject, {
+      callback: (error, message) => {
+        if (error === null) take(message.data, message.subject, (answer) => void message.respond(answer));
+      },
+    });
+    return () => subscription.unsubscribe();
+  }
+
+  /** One answer. Rejects with CLUSTER_FAILED if none comes in time. */
+  async request(subject: string, bytes: string, timeoutMs: number): Promise<Uint8Array> {
+    try {
+      return (await this.nc.request(subject, bytes, { timeout: timeoutMs })).data;
+    } catch (error) {
+      throw new ShoalError("CLUSTER_FAILED", `no answer on ${subject} within ${timeoutMs} ms`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** All answers that come within that time, or with a pause of `stallMs` between two. */
+  async requestAll(
+    subject: string,
+    bytes: string,
+    maxWaitMs: number,
+    stallMs: number,
+  ): Promise<Uint8Array[]> {
+    const answers: Uint8Array[] = [];
+    const replies = await this.nc.requestMany(subject, bytes, {
+      strategy: "stall",
+      maxWait: maxWaitMs,
+      stall: stallMs,
+    } as never);
+    try {
+      for await (const message of replies) answers.push(message.data);
+    } catch {
+      // nobody listens: no answers
+    }
+    return answers;
+  }
+
+  /** A number that no other caller of this cluster gets, ever: by compare-and-set. */
+  async nextNumber(key: string): Promise<number> {
+    return await this.patiently(`the next ${key}`, async () => {
+      const bucket = await this.openBucket();
+      const entry = await bucket.get(key);
+      const next = (entry === null || entry.operation !== "PUT" ? 0 : Number(entry.string())) + 1;
+      if (entry === null) await bucket.create(key, String(next));
+      else await bucket.update(key, String(next), entry.revision);
+      return next;
+    });
+  }
+
+  async putObject(store: string, name: string, bytes: Uint8Array): Promise<void> {
+    await this.patiently(`putting ${name} into ${store}`, async () => {
+      const objects = await this.openStore(store);
+      if ((await objects.info(name))?.size === bytes.length) return;
+      await objects.putBlob({ name }, bytes);
+    });
+  }
+
+  /** Null: there is none. */
+  async getObject(store: string, name: string): Promise<Uint8Array | null> {
+    return await this.patiently(`getting ${name} from ${store}`, async () =>
+      (await this.openStore(store)).getBlob(name),
+    );
+  }
+
+  async deleteObjects(store: string, prefix: string): Promise<void> {
+    const objects = await this.openStore(store);
+    for (const { name } of await objects.list()) if (name.startsWith(prefix)) await objects.delete(name);
+  }
+
+  async flush(): Promise<void> {
+    await this.nc.flush();
+  }
+
+  async close(): Promise<void> {
+    await this.nc.close();
+  }
+
+  /** Does it again, with growing pauses, while what fails may succeed later. CLUSTER_FAILED. */
+  private async patiently<T>(what: string, act: () => Promise<T>): Promise<T> {
+    const until = performance.now() + patienceMs;
+    for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 1000)) {
+      try {
+        return await act();
+      } catch (error) {
+        if (error instanceof ShoalError) throw error;
+        if (this.nc.isClosed() || !isRetryable(error) || performance.now() > until) {
+          throw new ShoalError("CLUSTER_FAILED", `${what} failed: ${textOf(error)}`, { cause: error });
+        }
+      }
+      await wait(pauseMs, undefined, { ref: false });
+    }
+  }
+
+  private async openBucket(): Promise<KV> {
+    this.bucket ??= new Kvm(this.nc).create(this.subjects.bucket, { history: 1 });
+    try {
+      return await this.bucket;
+    } catch (error) {
+      this.bucket = null;
+      throw error;
+    }
+  }
+
+  private async openStore(name: string): Promise<ObjectStore> {
+    const opening = this.stores.get(name) ?? new Objm(this.nc).create(name);
+    this.stores.set(name, opening);
+    try {
+      return await opening;
+    } catch (error) {
+      this.stores.delete(name);
+      throw error;
+    }
+  }
+
+  private async watch(): Promise<void> {
+    for await (const status of this.nc.status()) {
+      if (status.type === "disconnect") {
+        this.awaySince ??= performance.now();
+        this.onAway(true);
+      } else if (status.type === "reconnect") {
+        this.awaySince = null;
+        this.onAway(false);
+      }
+    }
+  }
+}
+
+export type Reply = (answer: string) => void;
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** No leader at the moment, no answer in time, somebody else was first, the connection broke: it can succeed later. */
+function isRetryable(error: unknown): boolean {
+  const name = error instanceof Error ? error.name : "";
+  const text = textOf(error);
+  return (
+    /Timeout|NoResponders|Disconnect|JetStreamNotEnabled|RequestError|ClosedConnection/i.test(name) ||
+    /timeout|no responders|not available|temporarily|no leader|wrong last sequence|key exists|disconnect|not enabled|503|408/i.test(
+      text,
+    )
+  );
+}
+
+function unreachable(url: string, error: unknown): ShoalError {
+  const text = textOf(error);
+  const where = redacted(url);
+  if (/authorization|permission|credential/i.test(text)) {
+    return new ShoalError("CLUSTER_REFUSED", `the NATS server at ${where} refuses: ${text}`, {
+      cause: error,
+    });
+  }
+  if (/jetstream/i.test(text)) {
+    return new ShoalError("CLUSTER_UNREACHABLE", `the NATS server at ${where} runs without JetStream`, {
+      cause: error,
+      hint: "Start it with -js, or jetstream {} in its configuration.",
+    });
+  }
+  return new ShoalError("CLUSTER_UNREACHABLE", `no NATS server answers at ${where}: ${text}`, {
+    cause: error,
+  });
+}

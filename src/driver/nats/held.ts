@@ -1,0 +1,74 @@
+// Who is there, and who still holds blocks of a run: asked of all workers at once.
+
+import type { AttemptId, WorkerId } from "../../base/ids.ts";
+import type { ClusterConnection } from "./connection.ts";
+
+export interface Home {
+  readonly worker: WorkerId;
+  readonly url: string;
+}
+
+/** A worker, as it tells of itself. */
+export interface WorkerInfo {
+  readonly worker: WorkerId;
+  readonly version: string;
+  readonly protocol: number;
+  readonly host: string;
+  readonly pid: number;
+  readonly slots: number;
+  /** Slots that run something. */
+  readonly busy: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The run that it works on, or null. */
+  readonly run: string | null;
+  readonly isDraining: boolean;
+  readonly rssBytes: number;
+  /** Seconds since it began. */
+  readonly upSeconds: number;
+  readonly url: string;
+  /** Of the run that was asked about: attempts whose blocks are here, and their sizes. */
+  readonly blocks?: readonly (readonly [AttemptId, number])[];
+}
+
+export interface WhoRequest {
+  /** Whose blocks are asked about. */
+  readonly run?: string;
+}
+
+const waitMs = 2000;
+/** After the last answer for so long, no more are expected. */
+const stallMs = 300;
+
+/** All workers that answer, by number. */
+export async function askWorkers(
+  connection: ClusterConnection,
+  request: WhoRequest = {},
+): Promise<WorkerInfo[]> {
+  const { who } = connection.subjects;
+  const answers = await connection.requestAll(who, JSON.stringify(request), waitMs, stallMs);
+  const infos: WorkerInfo[] = [];
+  for (const bytes of answers) {
+    try {
+      const info = JSON.parse(Buffer.from(bytes).toString("utf8")) as WorkerInfo | null;
+      if (typeof info?.worker === "string" && typeof info.url === "string") infos.push(info);
+    } catch {
+      // not a worker's answer
+    }
+  }
+  return infos.sort((a, b) => Number(a.worker.slice(1)) - Number(b.worker.slice(1)));
+}
+
+export async function askHolders(
+  connection: ClusterConnection,
+  run: string,
+): Promise<{ readonly sizes: Map<AttemptId, number>; readonly homes: Map<AttemptId, Home> }> {
+  const sizes = new Map<AttemptId, number>();
+  const homes = new Map<AttemptId, Home>();
+  for (const { worker, url, blocks } of await askWorkers(connection, { run })) {
+    for (const [attempt, bytes] of blocks ?? []) {
+      sizes.set(attempt, bytes);
+      homes.set(attempt, { worker, url });
+    }
+  }
+  return { sizes, homes };
+}

@@ -1,0 +1,32 @@
+// The inputs of an attempt, as files that the slot can open.
+
+import type { MapOutput, Meter } from "../data/contract.ts";
+import type { Assignment } from "../protocol/assignment.ts";
+import { blockFile } from "../store/scratch.ts";
+
+export interface InputsRequest {
+  readonly assignment: Assignment;
+  readonly run: string;
+  readonly scratch: string;
+  /** Of the inputs of the first stage that is read, the partition; null: only what is beside the blocks. */
+  readonly partition: number | null;
+  readonly meter: Meter;
+  readonly signal: AbortSignal;
+}
+
+export interface LocalInputs {
+  /** For each stage that is read, by task. */
+  readonly outputs: readonly (readonly MapOutput[])[];
+  /** They are not needed any more. */
+  release(): void;
+}
+
+/** Those of other machines are fetched first; nothing of that is loaded where there are none. */
+export async function localInputs(wanted: InputsRequest): Promise<LocalInputs> {
+  const { assignment, scratch } = wanted;
+  if (assignment.peers !== undefined) return await (await import("./fetch-blocks.ts")).fetchInputs(wanted);
+  const outputs = assignment.inputs.map((locations) =>
+    locations.map(({ attempt }) => ({ attempt, file: blockFile(scratch, attempt) })),
+  );
+  return { outputs, release: () => {} };
+}
