@@ -9,6 +9,7 @@ import { bundle } from "./bundle/bundle.ts";
 import { moduleEntry } from "./bundle/module-entry.ts";
 import { CallPool } from "./driver/slots/calls/call-pool.ts";
 import { nestedPlane, type NestedPlane } from "./driver/slots/calls/nested-plane.ts";
+import type { NatsDriver, NatsOptions } from "./driver/nats/nats-driver.ts";
 import { ThreadsDriver } from "./driver/threads/threads-driver.ts";
 import { ShoalError } from "./errors.ts";
 import { check, checkWhole } from "./model/option-checks.ts";
@@ -49,14 +50,24 @@ export const slotsMax = 1024;
 export const memoryBytesMin = 2 ** 20;
 
 /**
- * Connects to this machine: starts its slots, which stay warm until `close()`.
+ * Connects to this machine: starts its slots, which stay warm until `close()`. With an address, connects to the cluster
+ * there (`nats://host:port/name`), whose workers run the tasks of jobs; the rest is the same.
  *
- * Errors: BAD_OPTION, naming the option, the value received and the range.
+ * Errors: BAD_OPTION, naming the option, the value received and the range; CLUSTER_UNREACHABLE, CLUSTER_REFUSED.
  *
  * @example
  * await using shoal = await connect({ slots: 2 });
+ *
+ * @example
+ * await using shoal = await connect("nats://127.0.0.1:4222");
  */
-export async function connect(options: ConnectOptions = {}): Promise<Shoal> {
+export async function connect(options?: ConnectOptions): Promise<Shoal>;
+export async function connect(url: string, options?: ConnectOptions): Promise<Shoal>;
+export async function connect(
+  first: ConnectOptions | string = {},
+  second: ConnectOptions = {},
+): Promise<Shoal> {
+  const options = typeof first === "string" ? second : first;
   if (currentRegistry() !== undefined) return inertShoal();
   const plane = nestedPlane();
   if (plane !== null) return nestedShoal(plane.use());
@@ -83,25 +94,46 @@ export async function connect(options: ConnectOptions = {}): Promise<Shoal> {
     memoryLimits: memoryLimits(plan),
     onPrint: options.onOutput ?? ((text: string) => process.stderr.write(text)),
   };
-  const driver = new ThreadsDriver({ ...common, preload: executor, abortGraceMs: 1000 });
+  const cluster =
+    typeof first === "string" ? await clusterDriver(first, { ...common, preload: executor }) : null;
+  const clusterSlots =
+    cluster === null ? 0 : (await cluster.workers()).reduce((sum, worker) => sum + worker.slots, 0);
+  const pool = { ...common, preload: null, limits: { waitingMax, abortGraceMs } };
   return new Shoal({
-    driver,
+    driver: cluster ?? new ThreadsDriver({ ...common, preload: executor, abortGraceMs: 1000 }),
     calls: () =>
-      new CallPool({
-        ...common,
-        preload: null,
-        limits: { waitingMax, abortGraceMs },
-        ...(mode === "inline" ? { isolation: "inline", memoryLimits: null } : {}),
-      }),
+      new CallPool(
+        mode === "inline"
+          ? { ...pool, isolation: "inline", memoryLimits: null }
+          : cluster === null
+            ? pool
+            : { ...pool, ...remoteSlots(cluster, clusterSlots) },
+      ),
     bundle: async (module) => await bundle(moduleEntry(module, directory), { stateDir, runtimeExports }),
-    slots,
+    slots: cluster === null ? slots : Math.max(1, clusterSlots),
     memoryBytes,
     directory,
     executor,
     stateDir,
+    onPrint: common.onPrint,
     runtime: { url: moduleUrl("shoal"), exports: runtimeExports },
   });
 }
+
+/** Loads the NATS client, which one machine never does. */
+async function clusterDriver(url: string, slots: Omit<NatsOptions, "url" | "version">): Promise<NatsDriver> {
+  const { NatsDriver: Cluster } = await import("./driver/nats/nats-driver.ts");
+  return await Cluster.connect({ ...slots, url, version: packageVersion() });
+}
+
+/** For calls: so many slots, of whatever workers there are; each watches its own memory. */
+const remoteSlots = (cluster: NatsDriver, slots: number) =>
+  ({
+    slots: Math.max(1, slots),
+    isolation: "process",
+    memoryLimits: null,
+    newBody: () => cluster.newCallSlot(),
+  }) as const;
 
 /** What user code in a slot gets: its calls are calls of the program; jobs are not for it to run. */
 function nestedShoal(plane: NestedPlane): Shoal {
@@ -110,6 +142,7 @@ function nestedShoal(plane: NestedPlane): Shoal {
   return new Shoal({
     driver: { name: "threads", call: refused, run: refused, close: () => Promise.resolve() },
     slots: 1,
+    onPrint: () => {},
     memoryBytes: memoryBytesMin,
     directory: path.resolve("."),
     executor: "",
@@ -129,6 +162,7 @@ export const runtimeExports = [
   "any",
   "callContext",
   "connect",
+  "drainWorker",
   "each",
   "errorCodes",
   "events",
@@ -148,19 +182,27 @@ export const runtimeExports = [
   "reportJson",
   "reportOf",
   "shared",
+  "startCluster",
+  "startWorker",
+  "stopCluster",
   "storyText",
   "taskContext",
   "whatIf",
   "why",
+  "workers",
 ] as const;
 
 /** By the package's own name: found from dist, from tests and from a program's bundle alike. */
-const moduleUrl = (name: string): string => pathToFileURL(createRequire(import.meta.url).resolve(name)).href;
+export const moduleUrl = (name: string): string =>
+  pathToFileURL(createRequire(import.meta.url).resolve(name)).href;
 
 /** What this process may use: the container's limit where there is one. */
-function usableBytes(): number {
+export function usableBytes(): number {
   const constrained = process.constrainedMemory?.() ?? 0;
   return constrained > 0 && constrained < totalmem() ? constrained : totalmem();
 }
 
-const defaultMemoryBytes = (): number => Math.max(64 * 2 ** 20, Math.floor(usableBytes() / 4));
+export const defaultMemoryBytes = (): number => Math.max(64 * 2 ** 20, Math.floor(usableBytes() / 4));
+
+export const packageVersion = (): string =>
+  (createRequire(import.meta.url)("shoal/package.json") as { version: string }).version;

@@ -122,6 +122,12 @@ export const errorCodes = {
     "Check the address and that nats-server runs there with JetStream (-js); `shoal up` starts a cluster on this machine.",
   ),
   CLUSTER_REFUSED: entry(true, false, "Check the credentials, or ask who runs the cluster for some."),
+  CLUSTER_RUNNING: entry(true, false, "Use it, or end it first: shoal down."),
+  NATS_SERVER_MISSING: entry(
+    true,
+    false,
+    "Install it: apt install nats-server, brew install nats-server, or from https://nats.io/download.",
+  ),
   CLUSTER_FAILED: entry(true, true, "Run the same command again: it continues."),
   PROTOCOL_DIFFERS: entry(true, false, "Use the same version of shoal on all machines of the cluster."),
   WORKER_UNKNOWN: entry(true, false, "List the workers: shoal workers."),

@@ -6,6 +6,14 @@ import "./data/sinks/list.ts";
 import "./plan/operators.ts";
 import "./plan/operators/list.ts";
 
+export {
+  drainWorker,
+  startWorker,
+  workers,
+  type WorkerHandle,
+  type WorkerInfo,
+  type WorkerOptions,
+} from "./cluster.ts";
 export { connect, type ConnectOptions } from "./connect.ts";
 export { move } from "./data/calls/moved.ts";
 export { shared } from "./data/calls/shared.ts";
@@ -28,6 +36,12 @@ export type { Remote, RemoteFunction } from "./model/calls/remote.ts";
 export type { CallFigures, DrainResult } from "./driver/call-plane.ts";
 export { job } from "./model/job.ts";
 export { jobs, type JobInfo, type StateOptions } from "./model/jobs.ts";
+export {
+  startCluster,
+  stopCluster,
+  type LocalCluster,
+  type LocalClusterOptions,
+} from "./model/local-cluster.ts";
 export { mapReduce, type MapReduceDefinition, type MapReduceParameters } from "./model/map-reduce.ts";
 export { whatIf, type WhatIfOptions } from "./model/what-if.ts";
 export { events, reportOf, why, type TaskOptions } from "./model/why.ts";

@@ -19,12 +19,15 @@ export type {
   Report,
   RunOptions,
   Shoal,
+  WorkerInfo,
 } from "../index.ts";
 import type * as Public from "../index.ts";
 
 export interface Api extends Pick<typeof Public, "renderReport" | "explainReport" | "reportJson"> {
+  /** To this machine, or to a cluster. */
   readonly connect: (
     options: Public.ConnectOptions,
+    cluster?: string,
   ) => Promise<Pick<Public.Shoal, "describe" | "run" | "close">>;
 }
 
@@ -46,6 +49,14 @@ export type JobsApi = Pick<
   | "reportJson"
 >;
 
+/** What the commands about clusters use. */
+export type ClusterApi = Pick<
+  typeof Public,
+  "startWorker" | "workers" | "drainWorker" | "startCluster" | "stopCluster"
+>;
+
+export const loadClusterApi = async (): Promise<ClusterApi> => await import("../index.ts");
+
 /** What `shoal each` uses. */
 export type EachApi = Pick<typeof Public, "each" | "EachInputs">;
 
@@ -53,4 +64,12 @@ export const loadEachApi = async (): Promise<EachApi> => await import("../index.
 
 export const loadJobsApi = async (): Promise<JobsApi> => await import("../index.ts");
 
-export const loadApi: LoadApi = async () => await import("../index.ts");
+export const loadApi: LoadApi = async () => {
+  const { connect, renderReport, explainReport, reportJson } = await import("../index.ts");
+  return {
+    renderReport,
+    explainReport,
+    reportJson,
+    connect: (options, cluster) => (cluster === undefined ? connect(options) : connect(cluster, options)),
+  };
+};

@@ -11,7 +11,7 @@ import type { Surroundings } from "./run.ts";
 const shape: CommandShape = {
   name: "events",
   usage: "[job] [--task t7] [options]",
-  takesJob: true,
+  takes: "job",
   options: ["task", "state", "json", "help"],
   about:
     "Tells what happened to a job or task and what was ordered, in causal order: time, entry, machine;\n" +
@@ -20,7 +20,7 @@ const shape: CommandShape = {
 };
 
 export async function events(args: readonly string[], around: Surroundings): Promise<ExitCode> {
-  return await perform(shape, args, around, async ({ job, text, where }) => {
+  return await perform(shape, args, around, async ({ argument: job, text, where }) => {
     const api = await loadJobsApi();
     const options = { ...where, ...(text.task === undefined ? {} : { task: text.task }) };
     const story = api.events(job, options);

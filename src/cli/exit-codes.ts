@@ -29,6 +29,8 @@ const usage: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "PLAN_DIFFERS",
   "RUN_UNKNOWN",
   "RUN_UNFINISHED",
+  "WORKER_UNKNOWN",
+  "CLUSTER_RUNNING",
 ]);
 
 /** The exit code of a run that ended with `error`. */

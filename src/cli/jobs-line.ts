@@ -1,5 +1,5 @@
-// What the commands share that ask about jobs (jobs, why, events, report, what-if): the line, the help, and how an
-// answer or a failure is told. The answer is the result, so it goes to standard output.
+// What the commands share that ask (jobs, why, events, report, what-if; workers, drain, up, down, worker): the line, the
+// help, and how an answer or a failure is told. The answer is the result, so it goes to standard output.
 
 import { parseArgs } from "node:util";
 import { nearest } from "../base/near.ts";
@@ -17,6 +17,13 @@ const options = {
   task: { flags: "--task <t7>", about: "only what has to do with this task" },
   slots: { flags: "--slots <n,n,…>", about: "numbers of slots to predict for" },
   explain: { flags: "--explain", about: "explain the speed-up: Amdahl's law, Karp-Flatt metric" },
+  cluster: { flags: "--cluster <url>", about: "the cluster: nats://host:port/name" },
+  workers: { flags: "--workers <n>", about: "workers to start, 1 to 64 (default: 2)" },
+  port: { flags: "--port <n>", about: "the NATS server's port (default: 4222)" },
+  memory: { flags: "--memory <size>", about: "memory for records (default: a quarter of the machine's)" },
+  isolation: { flags: "--isolation <kind>", about: "what a slot is: thread (default) or process" },
+  label: { flags: "--label <name=value>", about: "something to know the worker by; may be repeated" },
+  directory: { flags: "--directory <dir>", about: "where its files are kept (default: .shoal/worker)" },
   state: { flags: "--state <dir>", about: "the state directory (default: .shoal)" },
   json: { flags: "--json", about: "print one JSON document" },
   help: { flags: "-h, --help", about: "show this help" },
@@ -33,14 +40,19 @@ export interface CommandShape {
   readonly name: string;
   readonly usage: string;
   readonly about: string;
-  readonly takesJob: boolean;
+  /** What its one argument is; null: it takes none. */
+  readonly takes: "job" | "worker" | null;
   readonly options: readonly OptionName[];
+  /** What an option means here, where that is not what it means elsewhere. */
+  readonly abouts?: Readonly<Partial<Record<OptionName, string>>>;
 }
 
 export interface JobsLine {
-  /** As typed: a run's id or its beginning, a job's name; undefined for the last job. */
-  readonly job: string | undefined;
+  /** As typed: of a job its run's id or its beginning, or its name; undefined for the last job. */
+  readonly argument: string | undefined;
   readonly text: Readonly<Partial<Record<OptionName, string>>>;
+  /** All values of options that may be repeated. */
+  readonly labels: readonly string[];
   readonly flags: ReadonlySet<OptionName>;
   /** For the public functions. */
   readonly where: { readonly stateDir?: string };
@@ -125,21 +137,23 @@ function parse(shape: CommandShape, args: readonly string[]): JobsLine {
     tokens: true,
   });
   const text: Partial<Record<OptionName, string>> = {};
+  const labels: string[] = [];
   const flags = new Set<OptionName>();
-  const jobs: string[] = [];
+  const typed: string[] = [];
   for (const token of tokens) {
-    if (token.kind === "positional") jobs.push(token.value);
+    if (token.kind === "positional") typed.push(token.value);
     if (token.kind !== "option") continue;
     const name =
       token.rawName === "-h" ? "help" : shape.options.find((option) => token.rawName === `--${option}`);
     if (name === undefined) throw unknownOption(shape, token.rawName);
     if (!takesValue(name)) flags.add(name);
     else text[name] = valueOf(name, token);
+    if (name === "label") labels.push(text[name]!);
   }
-  const most = shape.takesJob ? 1 : 0;
-  if (jobs.length > most) {
-    const expected = most === 0 ? "no argument" : "one job at most";
-    const received = jobs.slice(0, 3);
+  const most = shape.takes === null ? 0 : 1;
+  if (typed.length > most) {
+    const expected = shape.takes === null ? "no argument" : `one ${shape.takes} at most`;
+    const received = typed.slice(0, 3);
     throw new ShoalError(
       "BAD_OPTION",
       `shoal ${shape.name} takes ${expected}, received ${received.map(quote).join(", ")}`,
@@ -149,7 +163,13 @@ function parse(shape: CommandShape, args: readonly string[]): JobsLine {
   if (text.state === "" || text.state?.includes("\0")) {
     throw new ShoalError("BAD_OPTION", `--state must be a directory, received ${quote(text.state)}`);
   }
-  return { job: jobs[0], text, flags, where: text.state === undefined ? {} : { stateDir: text.state } };
+  return {
+    argument: typed[0],
+    text,
+    labels,
+    flags,
+    where: text.state === undefined ? {} : { stateDir: text.state },
+  };
 }
 
 function valueOf(
@@ -181,7 +201,9 @@ async function helpOf(shape: CommandShape): Promise<string> {
   const { Command, Option } = await import("commander");
   const command = new Command(`shoal ${shape.name}`).helpOption(false).configureHelp({ helpWidth: 100 });
   command.usage(shape.usage).description(shape.about);
-  for (const name of shape.options) command.addOption(new Option(options[name].flags, options[name].about));
+  for (const name of shape.options) {
+    command.addOption(new Option(options[name].flags, shape.abouts?.[name] ?? options[name].about));
+  }
   return command.helpInformation();
 }
 

@@ -11,7 +11,7 @@ import type { Surroundings } from "./run.ts";
 const shape: CommandShape = {
   name: "jobs",
   usage: "[options]",
-  takesJob: false,
+  takes: null,
   options: ["state", "json", "help"],
   about: "Lists the jobs that ran or run with the state directory, the latest first.",
 };

@@ -25,6 +25,7 @@ export const ownOptions = {
     "--isolation <kind>",
     "what a slot is: thread, or process for code that crashes (default: thread)",
   ),
+  cluster: option("--cluster <url>", "run on a cluster: nats://host:port/name (default: this machine)"),
   state: option("--state <dir>", "where bundles and scratch files are kept (default: .shoal)"),
   json: option("--json", "print one JSON document on standard output"),
   quiet: option("--quiet", "print no progress and no report"),
@@ -50,6 +51,7 @@ export interface RunFlags {
   readonly splitBytes: number | undefined;
   readonly taskTimeoutMs: number | undefined;
   readonly isolation: "thread" | "process" | undefined;
+  readonly cluster: string | undefined;
   readonly stateDir: string | undefined;
   readonly overwrite: boolean;
   readonly fresh: boolean;
@@ -86,6 +88,7 @@ export function checkOptions(raw: RawOptions): RunFlags {
       expected: "a time from 1ms to 576h, such as 30s or 5m",
     }),
     isolation: isolation(raw),
+    cluster: typeof raw.cluster === "string" ? raw.cluster : undefined,
     stateDir: directory(raw),
     overwrite: raw.overwrite === true,
     fresh: raw.fresh === true,

@@ -9,13 +9,13 @@ import type { Surroundings } from "./run.ts";
 const shape: CommandShape = {
   name: "report",
   usage: "[job] [--explain] [options]",
-  takesJob: true,
+  takes: "job",
   options: ["explain", "state", "json", "help"],
   about: `Says where a job's time went: computing, and what was lost, by cause.\n\n${jobHelp}`,
 };
 
 export async function report(args: readonly string[], around: Surroundings): Promise<ExitCode> {
-  return await perform(shape, args, around, async ({ job, where, flags }) => {
+  return await perform(shape, args, around, async ({ argument: job, where, flags }) => {
     const api = await loadJobsApi();
     const found = await api.reportOf(job, where);
     const explain = flags.has("explain");

@@ -79,7 +79,8 @@ class Run {
     let api: Api | null = null;
     try {
       api = await this.around.loadApi();
-      const shoal = await api.connect(connectOptions(flags, (text) => this.view.output(text)));
+      const options = connectOptions(flags, (text) => this.view.output(text));
+      const shoal = await api.connect(options, flags.cluster);
       let result: JobResult<unknown>;
       try {
         this.controller.signal.throwIfAborted();

@@ -46,6 +46,26 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     about: "predict a finished job's time on other slots: shoal what-if [job] --slots 4,16,64",
     perform: async (args, around) => (await import("./what-if.ts")).whatIf(args, around),
   },
+  worker: {
+    about: "offer this machine's slots to a cluster: shoal worker --cluster nats://host",
+    perform: async (args, around) => (await import("./worker.ts")).worker(args, around),
+  },
+  workers: {
+    about: "list the workers of a cluster",
+    perform: async (args, around) => (await import("./workers.ts")).workers(args, around),
+  },
+  drain: {
+    about: "ask a worker to leave when its job is over: shoal drain w3",
+    perform: async (args, around) => (await import("./workers.ts")).drain(args, around),
+  },
+  up: {
+    about: "start a small cluster on this machine",
+    perform: async (args, around) => (await import("./local-cluster.ts")).up(args, around),
+  },
+  down: {
+    about: "end the cluster that `shoal up` started",
+    perform: async (args, around) => (await import("./local-cluster.ts")).down(args, around),
+  },
 };
 
 const help = `Usage: shoal <command>

@@ -10,7 +10,7 @@ import type { Surroundings } from "./run.ts";
 const shape: CommandShape = {
   name: "what-if",
   usage: "[job] --slots 4,16,64,1000 [options]",
-  takesJob: true,
+  takes: "job",
   options: ["slots", "state", "json", "help"],
   about:
     "Predicts how long a finished job would take on other numbers of slots, by running the real coordinator in the\n" +
@@ -21,7 +21,7 @@ const slotsMax = 100_000;
 const countsMax = 32;
 
 export async function whatIf(args: readonly string[], around: Surroundings): Promise<ExitCode> {
-  return await perform(shape, args, around, async ({ job, text, where }) => {
+  return await perform(shape, args, around, async ({ argument: job, text, where }) => {
     const slots = slotCounts(text.slots);
     const api = await loadJobsApi();
     const found = await api.whatIf(job, { ...where, slots });

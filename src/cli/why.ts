@@ -10,7 +10,7 @@ import type { Surroundings } from "./run.ts";
 const shape: CommandShape = {
   name: "why",
   usage: "[job] [--task t7] [options]",
-  takesJob: true,
+  takes: "job",
   options: ["task", "state", "json", "help"],
   about: [
     "Says why a job is not finished, why slots are idle, why a task failed. A job that runs now is asked itself.",
@@ -19,7 +19,7 @@ const shape: CommandShape = {
 };
 
 export async function why(args: readonly string[], around: Surroundings): Promise<ExitCode> {
-  return await perform(shape, args, around, async ({ job, text, where }) => {
+  return await perform(shape, args, around, async ({ argument: job, text, where }) => {
     const api = await loadJobsApi();
     const explanation = await api.why(job, {
       ...where,

@@ -169,7 +169,10 @@ class JobRun {
         split: prepared.stages[stage]!.input.kind === "source" ? prepared.splits[index]! : null,
       }),
       commit: (winners) => this.commit(winners),
+      resultFile: (attempt) => (this.started.output === null ? resultFile(this.scratch, attempt) : null),
       discard: (attempt) => this.discard(attempt),
+      print: (text) => this.request.settings.onPrint(text),
+      note: (line) => this.request.options.onNote?.(line),
       signal,
       observe: (entry) => this.observe(entry),
     };

@@ -70,6 +70,8 @@ export interface ShoalSettings {
   readonly stateDir: string;
   /** Relative paths of jobs are relative to this directory. */
   readonly directory: string;
+  /** Takes what user code prints in slots of other machines. */
+  readonly onPrint: (text: string) => void;
   /** URL of the executor's module. */
   readonly executor: string;
   /** URL of the module whose exports a bundle's `import … from "shoal"` gets, and their names. */
@@ -262,6 +264,7 @@ export class Shoal {
         runtime: runtime.url,
         directory,
       },
+      bundle: { file: bundled.file, hash: bundled.hash },
     };
     driver.preload?.(program);
     const key = JSON.stringify(program.data);

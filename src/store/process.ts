@@ -18,9 +18,12 @@ export interface ProcessIdentity {
 /** "unknown": of another machine or container, whose processes cannot be asked after. */
 export type Liveness = "alive" | "dead" | "unknown";
 
-export const thisProcess = (): ProcessIdentity => ({
-  pid: process.pid,
-  started: statOf(process.pid)?.started ?? null,
+export const thisProcess = (): ProcessIdentity => identityOf(process.pid);
+
+/** Of a process of this machine that runs now. */
+export const identityOf = (pid: number): ProcessIdentity => ({
+  pid,
+  started: statOf(pid)?.started ?? null,
   boot: bootId(),
   host: hostname(),
   since: new Date().toISOString(),

@@ -8,15 +8,14 @@
 // journal tells (test/checkers/finished-once.ts) · no file but the output, the journal and bundles is left · no process
 // is left, after each kill. The seed draws the times; what is running then, the machine decides.
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { importEngine } from "../../bench/engine.mjs";
 import { generator } from "../../bench/random.mjs";
 import { makeText } from "../../bench/text.mjs";
+import { cli, digest, Marked, newProject, root } from "./lab.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -44,12 +43,10 @@ Counts words while the program is killed -9 and run again; checks output, journa
   process.exit(0);
 }
 const [size, kills, runs, firstSeed] = [values.size, values.kills, values.runs, values.seed].map(Number);
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const lab = path.join(os.tmpdir(), "shoal-chaos");
 const input = path.join(lab, `text-${size}.txt`);
 makeText(input, size * 2 ** 20);
-const cli = path.join(root, "dist/cli/main.js");
-const mark = `chaos-${process.pid}-${Date.now()}`;
+const marked = new Marked();
 const isolation = values.isolation === "thread" ? [] : ["--isolation", values.isolation];
 const command = [
   "run",
@@ -75,50 +72,12 @@ function start(directory) {
   const child = spawn(process.execPath, [cli, ...command], {
     cwd: directory,
     stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, SHOAL_CHAOS: mark, NO_COLOR: "1" },
+    env: marked.env,
   });
   let stderr = "";
   child.stderr.on("data", (chunk) => (stderr = (stderr + chunk).slice(-10_000)));
   const ended = new Promise((resolve) => child.on("exit", (code, signal) => resolve({ code, signal })));
   return { child, ended, said: () => stderr };
-}
-
-/** Processes that we started, in whatever generation, and that still live. Zombies are gone: they hold nothing. */
-function living() {
-  return fs
-    .readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        if (/\) [ZX] /.test(fs.readFileSync(`/proc/${pid}/stat`, "latin1"))) return false;
-        return fs.readFileSync(`/proc/${pid}/environ`, "latin1").includes(`SHOAL_CHAOS=${mark}`);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
-
-/** Waits until nothing that we started lives, at most 10 s. Returns what still does. */
-async function allGone() {
-  const until = performance.now() + 10_000;
-  for (;;) {
-    const left = living();
-    if (left.length === 0 || performance.now() > until) return left;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-function digest(directory) {
-  const hash = createHash("sha256");
-  const names = fs.existsSync(directory)
-    ? fs
-        .readdirSync(directory)
-        .filter((name) => name.startsWith("part-"))
-        .sort()
-    : [];
-  for (const name of names) hash.update(`${name}\0`).update(fs.readFileSync(path.join(directory, name)));
-  return `${names.length} files ${hash.digest("hex")}`;
 }
 
 const lasting =
@@ -131,16 +90,8 @@ function leftovers(directory) {
     .filter((name) => !/^(out(\/.*)?|node_modules(\/.*)?)$/.test(name) && !lasting.test(name));
 }
 
-function newProject(name) {
-  const directory = path.join(lab, `${name}-${process.pid}`);
-  fs.rmSync(directory, { recursive: true, force: true });
-  fs.mkdirSync(path.join(directory, "node_modules"), { recursive: true });
-  fs.symlinkSync(root, path.join(directory, "node_modules/shoal"));
-  return directory;
-}
-
 async function clean() {
-  const directory = newProject("clean");
+  const directory = newProject(lab, "clean");
   const startedAt = performance.now();
   const { ended, said } = start(directory);
   const { code } = await ended;
@@ -153,7 +104,7 @@ async function clean() {
 /** Kills a random child of the program every 2 s, until told to stop. */
 function killSlots(child, random, counts) {
   const timer = setInterval(() => {
-    const slots = living().filter((pid) => pid !== child.pid);
+    const slots = marked.living().filter((pid) => pid !== child.pid);
     if (slots.length === 0) return;
     try {
       process.kill(slots[Math.floor(random() * slots.length)], "SIGKILL");
@@ -167,7 +118,7 @@ function killSlots(child, random, counts) {
 
 async function chaos(seed, right) {
   const random = generator(seed);
-  const directory = newProject(`run-${seed}`);
+  const directory = newProject(lab, `run-${seed}`);
   const problems = [];
   const counts = { kills: 0, slots: 0, ends: 0 };
   const startedAt = performance.now();
@@ -186,7 +137,7 @@ async function chaos(seed, right) {
     else if (last.code === 0) counts.ends++;
     else
       problems.push(`exit code ${last.code}: ${running.said().trim().split("\n").slice(0, 6).join(" | ")}`);
-    const left = await allGone();
+    const left = await marked.allGone();
     if (left.length > 0)
       problems.push(`processes ${left.join(" ")} live on after ${last.signal ?? last.code}`);
     for (const pid of left) process.kill(pid, "SIGKILL");
@@ -206,13 +157,6 @@ async function chaos(seed, right) {
   else problems.push(`see ${directory}`);
   const ms = Math.round(performance.now() - startedAt);
   return { seed, ...counts, incarnations: journal.incarnations, tasks: journal.finished, ms, problems };
-}
-
-for (const signal of ["SIGINT", "SIGTERM"]) {
-  process.once(signal, () => {
-    for (const pid of living()) process.kill(pid, "SIGKILL");
-    process.exit(130);
-  });
 }
 
 let failed = 0;

@@ -8,6 +8,7 @@ import { discards } from "./discards.ts";
 import { honestErrors } from "./honest-errors.ts";
 import { oneCommit } from "./one-commit.ts";
 import { oneWinner } from "./one-winner.ts";
+import { paused } from "./paused.ts";
 import { rightInputs } from "./right-inputs.ts";
 import { slotLimits } from "./slot-limits.ts";
 import { timeLimits } from "./time-limits.ts";
@@ -27,6 +28,7 @@ export const checkersOfLog = ({ lateMsMax = Infinity, isForgotten }: LogFacts = 
   oneWinner(),
   rightInputs(),
   slotLimits(),
+  paused(),
   toldToStop(),
   discards(),
   workConserving(),

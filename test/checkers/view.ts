@@ -40,6 +40,8 @@ export class View {
   /** Of this incarnation. */
   workers = new Map<WorkerId, number>();
   lostWorkers = new Set<WorkerId>();
+  /** Workers that get no new attempts, and whether that is for good. */
+  paused = new Map<WorkerId, "silent" | "leaving">();
   inFlight = new Map<AttemptId, InFlight>();
   /** By task: the output that counts. */
   counts = new Map<TaskNumber, OutputLocation>();
@@ -129,6 +131,13 @@ export class View {
       case "WorkerJoined":
         if (!isIgnored) this.workers.set(event.worker, event.slots);
         return;
+      case "WorkerPaused":
+        if (this.workers.has(event.worker) && this.paused.get(event.worker) !== "leaving")
+          this.paused.set(event.worker, event.why);
+        return;
+      case "WorkerResumed":
+        if (this.paused.get(event.worker) === "silent") this.paused.delete(event.worker);
+        return;
       case "WorkerLost":
         return this.loseWorker(event.worker);
       case "AttemptStarted": {
@@ -200,6 +209,7 @@ export class View {
     this.incarnation++;
     this.workers = new Map();
     this.lostWorkers = new Set();
+    this.paused = new Map();
     this.inFlight = new Map();
     this.counts = new Map();
     this.charges = new Map();
@@ -243,6 +253,7 @@ export class View {
 
   private loseWorker(worker: WorkerId): void {
     if (!this.workers.delete(worker)) return;
+    this.paused.delete(worker);
     this.lostWorkers.add(worker);
     const lost = [...this.inFlight.values()].filter((attempt) => attempt.worker === worker);
     const isBlameless = lost.filter(({ startedAt }) => startedAt !== null).length > 1;

@@ -1,4 +1,4 @@
-// No slot is free while a task could run; and a task that is lost from all queues is found here, long before the job
+// No slot of a worker that is not paused is free while a task could run; and a task that is lost from all queues is found here, long before the job
 // fails to end.
 
 import { must, type Checker } from "./checker.ts";
@@ -9,8 +9,8 @@ export const workConserving = (): Checker => ({
   after({ event }, view) {
     if (view.isEnding || view.incarnation === 0) return;
     let free = 0;
-    for (const slots of view.workers.values()) free += slots;
-    free -= view.inFlight.size;
+    for (const [worker, slots] of view.workers) if (!view.paused.has(worker)) free += slots;
+    for (const { worker } of view.inFlight.values()) if (!view.paused.has(worker)) free--;
     if (free <= 0) return;
     const task = runnableTask(view);
     must(task === null, () => `after ${event.kind} ${free} slots are free, and t${task} could run`);

@@ -65,6 +65,7 @@ class Cluster implements Driver {
           host: "127.0.0.1",
           program: (data) => ({ module: programModule, data }),
           localize: (payload) => payload,
+          runtime: "",
           onNote: () => {},
         }),
       ),

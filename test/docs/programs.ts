@@ -1,10 +1,10 @@
 // Runs the program of a document: its code blocks as files, its console block as commands with what they print.
 
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { build } from "esbuild";
-import { Project } from "../e2e/harness.ts";
+import { cli, Project } from "../e2e/harness.ts";
 
 export interface Session {
   readonly stdout: readonly string[];
@@ -14,12 +14,19 @@ export interface Session {
   readonly commands: readonly string[];
 }
 
-export async function runDocument(name: string): Promise<Session> {
-  const text = readFileSync(path.resolve(import.meta.dirname, "../../docs", name), "utf8");
+/** `replaced`: what another run of it must have otherwise, such as a port. */
+export async function runDocument(
+  name: string,
+  replaced: Readonly<Record<string, string>> = {},
+): Promise<Session> {
+  let text = readFileSync(path.resolve(import.meta.dirname, "../../docs", name), "utf8");
+  for (const [from, to] of Object.entries(replaced)) text = text.replaceAll(from, to);
   const files = [...text.matchAll(/^```ts\n\/\/ (\S+)\n([\s\S]*?)^```/gm)];
   const lines = /^```console\n([\s\S]*?)^```/m.exec(text)![1]!.trimEnd().split("\n");
   using project = new Project(Object.fromEntries(files.map((match) => [match[1]!, match[2]!])));
   project.write("package.json", `{ "type": "module" }`);
+  project.write("bin/shoal", `#!/bin/sh\nexec "${process.execPath}" "${cli}" "$@"\n`);
+  chmodSync(project.at("bin/shoal"), 0o755);
   await build({
     entryPoints: [project.at("program.ts")],
     outfile: project.at("program.js"),
@@ -33,7 +40,10 @@ export async function runDocument(name: string): Promise<Session> {
   const { stdout, stderr } = spawnSync("sh", ["-ec", commands.join("\n")], {
     cwd: project.dir,
     encoding: "utf8",
-    env: { ...process.env, PATH: `${path.dirname(process.execPath)}:${process.env["PATH"]}` },
+    env: {
+      ...process.env,
+      PATH: `${project.at("bin")}:${path.dirname(process.execPath)}:${process.env["PATH"]}`,
+    },
   });
   return {
     stdout: stdout.trimEnd().split("\n"),

@@ -14,6 +14,7 @@
 //   stabilize                     delivers all that can be delivered without time passing
 //   advance 5s                    lets time pass, and everything happen that is due
 //   hold W · release W            what the worker says is held back, then delivered
+//   pause W silent|leaving          no new attempts for it; resume W  silent no more
 //   lose W "…"                    the worker is declared lost; it may live on
 //   crash W "…"                   the worker is gone, and that is noticed
 //   cancel "…" · stop W           asked from outside
@@ -106,6 +107,12 @@ export class Scene {
         break;
       case "lose":
         this.tell({ kind: "WorkerLost", worker: first as WorkerId, reason: second });
+        break;
+      case "pause":
+        this.tell({ kind: "WorkerPaused", worker: first as WorkerId, why: second as "silent" | "leaving" });
+        break;
+      case "resume":
+        this.tell({ kind: "WorkerResumed", worker: first as WorkerId });
         break;
       case "crash":
         this.crash(first, second);

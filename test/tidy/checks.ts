@@ -14,6 +14,7 @@ export const floors: readonly string[] = [
   "cli",
   "dashboard",
   "index.ts",
+  "cluster.ts",
   "connect.ts",
   "model",
   "report",

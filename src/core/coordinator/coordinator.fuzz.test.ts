@@ -258,6 +258,11 @@ function sensible(chances: Rng, witness: Witness, everSeen: readonly AttemptId[]
     const worker = [...witness.workers.keys()][below(chances, witness.workers.size)]!;
     return { kind: "WorkerLost", worker, reason: "exit" };
   }
+  if (pick < 12) {
+    const worker = [...witness.workers.keys()][below(chances, witness.workers.size)]!;
+    if (chance(chances, 0.5)) return { kind: "WorkerResumed", worker };
+    return { kind: "WorkerPaused", worker, why: chance(chances, 0.1) ? "leaving" : "silent" };
+  }
   if (witness.isCommitting)
     return chance(chances, 0.8) ? { kind: "OutputCommitted" } : { kind: "CommitFailed", error };
   if (one === undefined || pick < 18) return { kind: "TimePassed" };
@@ -299,6 +304,8 @@ function nonsense(chances: Rng): CoordinatorEvent {
     { kind: "WorkerJoined", worker, slots: [0, -1, 1.5, NaN, 1e9][below(chances, 5)]! },
     { kind: "WorkerLost", worker: "w99" as WorkerId, reason: "" },
     { kind: "TimePassed" },
+    { kind: "WorkerPaused", worker: "w99" as WorkerId, why: "silent" },
+    { kind: "WorkerResumed", worker: "w99" as WorkerId },
     { kind: "AttemptExamined", attempt, stack: null },
     { kind: "OutputsAdopted", outputs: [{ task: below(chances, 12), attempt, worker, figures }] },
     { kind: "CommitFailed", error: { name: "Error", message: "no" } },

@@ -122,6 +122,12 @@ function route(s: CoordinatorState, event: CoordinatorEvent): void {
     case "WorkerLost":
       if (!s.workers.isHere(event.worker)) return ignore(s, event.kind, `worker ${event.worker} is not here`);
       return workerLost(s, event.worker, event.reason);
+    case "WorkerPaused":
+      if (!s.workers.isHere(event.worker)) return ignore(s, event.kind, `worker ${event.worker} is not here`);
+      return s.workers.pause(event.worker, event.why);
+    case "WorkerResumed":
+      if (!s.workers.isHere(event.worker)) return ignore(s, event.kind, `worker ${event.worker} is not here`);
+      return s.workers.resume(event.worker);
     case "AttemptStarted":
       return attemptStarted(s, event);
     case "AttemptProgressed":

@@ -33,6 +33,10 @@ function details(what: CoordinatorEvent | CoordinatorEffect): string {
       return `${what.worker} slots=${what.slots}`;
     case "WorkerLost":
       return `${what.worker} ${quote(what.reason)}`;
+    case "WorkerPaused":
+      return `${what.worker} ${what.why}`;
+    case "WorkerResumed":
+      return what.worker;
     case "AttemptStarted":
       return `${what.attempt} at ${what.worker}/s${what.slot}`;
     case "AttemptProgressed":

@@ -28,6 +28,13 @@ export type CoordinatorEvent =
   | { readonly kind: "WorkerJoined"; readonly worker: WorkerId; readonly slots: number }
   /** The worker's process is gone, and with it the blocks that it held. Its id never comes back. */
   | { readonly kind: "WorkerLost"; readonly worker: WorkerId; readonly reason: string }
+  /**
+   * The worker gets no new attempts: it is silent, and may be dead, until it is heard again; or it is leaving, for good.
+   * What it runs and holds stays as it is.
+   */
+  | { readonly kind: "WorkerPaused"; readonly worker: WorkerId; readonly why: "silent" | "leaving" }
+  /** A silent worker was heard again. */
+  | { readonly kind: "WorkerResumed"; readonly worker: WorkerId }
   /** The attempt has a slot and runs now. */
   | {
       readonly kind: "AttemptStarted";

@@ -188,8 +188,9 @@ function checkWorkers(s: CoordinatorState): void {
       "I8",
       () => `${worker.id} has ${worker.free} free, not ${expected}`,
     );
-    free += worker.free;
     slots += worker.slots;
+    if (worker.isPaused) continue;
+    free += worker.free;
     most = Math.max(most, worker.free);
   }
   invariant(

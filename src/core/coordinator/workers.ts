@@ -7,7 +7,8 @@
 // Owner of: state.workers.
 //
 // Invariants
-//   I8  A worker's free slots are its slots less the attempts in flight at it; a lost worker has neither.
+//   I8  A worker's free slots are its slots less the attempts in flight at it; a lost worker has neither. Those of a
+//       paused worker are free, and given to nobody.
 
 import { invariant } from "../../base/assert.ts";
 import type { WorkerId } from "../../base/ids.ts";
@@ -17,10 +18,15 @@ export interface Worker {
   readonly id: WorkerId;
   readonly slots: number;
   readonly free: number;
+  /** It gets no new attempts. */
+  readonly isPaused: boolean;
 }
 
 interface WorkerRecord extends Worker {
   free: number;
+  isPaused: boolean;
+  /** It does not come back from its pause. */
+  isLeaving: boolean;
   node: ListNode<WorkerRecord> | null;
 }
 
@@ -42,6 +48,7 @@ export class WorkerLedger {
     return this.slots;
   }
 
+  /** Of workers that are not paused. */
   get freeSlots(): number {
     return this.free;
   }
@@ -69,7 +76,7 @@ export class WorkerLedger {
 
   join(id: WorkerId, slots: number): void {
     invariant(!this.byId.has(id), "I8", () => `worker ${id} joined twice`);
-    const worker: WorkerRecord = { id, slots, free: slots, node: null };
+    const worker: WorkerRecord = { id, slots, free: slots, isPaused: false, isLeaving: false, node: null };
     this.byId.set(id, worker);
     this.slots += slots;
     this.free += slots;
@@ -80,14 +87,32 @@ export class WorkerLedger {
     const worker = this.known(id);
     this.unfile(worker);
     this.slots -= worker.slots;
-    this.free -= worker.free;
+    if (!worker.isPaused) this.free -= worker.free;
     this.byId.set(id, null);
     this.lowerHighest();
   }
 
+  pause(id: WorkerId, why: "silent" | "leaving"): void {
+    const worker = this.known(id);
+    if (why === "leaving") worker.isLeaving = true;
+    if (worker.isPaused) return;
+    this.unfile(worker);
+    worker.isPaused = true;
+    this.free -= worker.free;
+    this.lowerHighest();
+  }
+
+  resume(id: WorkerId): void {
+    const worker = this.known(id);
+    if (!worker.isPaused || worker.isLeaving) return;
+    worker.isPaused = false;
+    this.free += worker.free;
+    this.file(worker);
+  }
+
   takeSlot(id: WorkerId): void {
     const worker = this.known(id);
-    invariant(worker.free > 0, "I8", () => `worker ${id} has no free slot to take`);
+    invariant(worker.free > 0 && !worker.isPaused, "I8", () => `worker ${id} has no free slot to take`);
     this.unfile(worker);
     worker.free--;
     this.free--;
@@ -104,7 +129,7 @@ export class WorkerLedger {
     );
     this.unfile(worker);
     worker.free++;
-    this.free++;
+    if (!worker.isPaused) this.free++;
     this.file(worker);
   }
 
@@ -130,7 +155,7 @@ export class WorkerLedger {
   }
 
   private file(worker: WorkerRecord): void {
-    if (worker.free === 0) return;
+    if (worker.free === 0 || worker.isPaused) return;
     while (this.buckets.length <= worker.free) this.buckets.push(new LinkedList());
     worker.node = this.buckets[worker.free]!.append(worker);
     if (worker.free > this.highest) this.highest = worker.free;

@@ -4,6 +4,7 @@
 // Owner of: the sessions at the coordinator's end, who is gone.
 
 import type { WorkerId } from "../../base/ids.ts";
+import { PhiDetector } from "../../base/phi.ts";
 import type { FromWorker, Ticking, ToWorker } from "./messages.ts";
 import { Session, type SessionFrame } from "./session.ts";
 
@@ -32,6 +33,8 @@ export interface SessionOptions {
 export interface DoorListener<Address> {
   said(worker: WorkerId, message: FromWorker): void;
   lost(worker: WorkerId, reason: string): void;
+  /** It is suspected to be dead (φ ≥ 8, base/phi.ts), or was heard after all. */
+  silent(worker: WorkerId, isSilent: boolean): void;
   /** Sends a frame to where a frame of that worker came from. It may be lost on the way. */
   send(to: Address, frame: Envelope<ToWorker> | Gone): void;
 }
@@ -39,7 +42,12 @@ export interface DoorListener<Address> {
 interface Guest<Address> {
   readonly address: Address;
   readonly session: Session<ToWorker, FromWorker>;
+  readonly detector: PhiDetector;
+  isSilent: boolean;
 }
+
+/** One silence in 10^8 is taken for more than it is. */
+const suspicionMin = 8;
 
 export class Door<Address> {
   private readonly epoch: number;
@@ -73,12 +81,18 @@ export class Door<Address> {
       return this.listener.send(from, { gone: worker, epoch: this.epoch });
     }
     const guest = this.guests.get(worker) ?? this.welcome(from, worker);
+    const { silentTicks } = guest.session;
+    if (silentTicks > 0) guest.detector.heard(silentTicks);
+    if (guest.isSilent) {
+      guest.isSilent = false;
+      this.listener.silent(worker, false);
+    }
     guest.session.hear(frame);
   }
 
-  /** The connection broke: its process is gone, says its machine. */
-  reset(worker: WorkerId): void {
-    if (this.guests.has(worker)) this.lose(worker, "the connection was reset");
+  /** Its process is gone: the connection broke, says its machine, or another tells so. */
+  reset(worker: WorkerId, why = "the connection was reset"): void {
+    if (this.guests.has(worker)) this.lose(worker, why);
   }
 
   private welcome(address: Address, worker: WorkerId): Guest<Address> {
@@ -90,17 +104,22 @@ export class Door<Address> {
       (message) => this.listener.said(worker, message),
       redelivers,
     );
-    const guest: Guest<Address> = { address, session };
+    const guest: Guest<Address> = { address, session, detector: new PhiDetector(), isSilent: false };
     this.guests.set(worker, guest);
     return guest;
   }
 
   private tick(): void {
     const { lostTicks, heartbeatMs } = this.options;
-    for (const [worker, { session }] of this.guests) {
+    for (const [worker, guest] of this.guests) {
+      const { session, detector, isSilent } = guest;
       session.tick();
-      if (session.silentTicks >= lostTicks)
+      if (session.silentTicks >= lostTicks) {
         this.lose(worker, `silent for ${lostTicks} heartbeats of ${heartbeatMs} ms`);
+      } else if (!isSilent && detector.phi(session.silentTicks) >= suspicionMin) {
+        guest.isSilent = true;
+        this.listener.silent(worker, true);
+      }
     }
   }
 

@@ -29,6 +29,8 @@ export type FromWorker = Logged &
   (
     | { readonly kind: "hello"; readonly slots: number; readonly url?: string }
     | { readonly kind: "report"; readonly event: CoordinatorEvent }
+    /** It wants no new work: it leaves when the job is over. */
+    | { readonly kind: "leaving" }
     /** What user code printed. */
     | { readonly kind: "printed"; readonly text: string }
     /** Nothing but its log. */

@@ -10,12 +10,15 @@ import path from "node:path";
 import { workerId, type AttemptId, type WorkerId } from "../../base/ids.ts";
 import type { ProgramRef } from "../../executor/program.ts";
 import { SlotPool, type SlotPoolOptions } from "../slots/slot-pool.ts";
+import { LeasedSlots } from "./calls/leased-slots.ts";
+import type { LeaseRequest } from "./calls/lease-wire.ts";
 import { BlockServer } from "./block-server.ts";
 import { fetchBundle } from "./bundles.ts";
 import { defaultTimes } from "./cluster-run.ts";
 import { ClusterConnection, protocolVersion } from "./connection.ts";
 import type { WhoRequest, WorkerInfo } from "./held.ts";
 import { JobSeat } from "./job-seat.ts";
+import { WorkerPlace } from "./worker-place.ts";
 import { parseOpenJob, type OpenJob } from "./open-job.ts";
 
 export interface AgentOptions extends Omit<SlotPoolOptions, "onPrint"> {
@@ -30,13 +33,17 @@ export interface AgentOptions extends Omit<SlotPoolOptions, "onPrint"> {
   /** The program, as it is on this machine: `file` is its bundle here. */
   readonly program: (data: unknown, file: string | null) => ProgramRef;
   readonly localize: (payload: unknown, scratch: string) => unknown;
+  /** URL of the module whose exports a bundle's `import … from "shoal"` gets. */
+  readonly runtime: string;
   /** Somebody asked for it to be drained (`shoal drain`). */
   readonly onDrain?: () => void;
   /** Something that whoever runs the worker should know. */
   readonly onNote: (line: string) => void;
 }
 
-/** Answers to what one worker is asked. */
+/** What one worker can be asked, and its answer. */
+export type AgentRequest = { readonly kind: "drain" } | LeaseRequest;
+
 export type AgentAnswer = { readonly ok: true } | { readonly ok: false; readonly why: string };
 
 /** Runs that are remembered as over, so that a late announcement is not taken for a new one. */
@@ -49,6 +56,8 @@ export class Agent {
   private readonly connection: ClusterConnection;
   private readonly pool: SlotPool;
   private readonly blocks: BlockServer;
+  private readonly leases: LeasedSlots;
+  private readonly place: WorkerPlace;
   private readonly over = new Set<string>();
   private readonly refusedVersions = new Set<string>();
   private readonly startedAt = performance.now();
@@ -81,6 +90,14 @@ export class Agent {
     this.blocks = blocks;
     this.id = id;
     this.pool = new SlotPool({ ...options, onPrint: () => {} });
+    this.place = new WorkerPlace(options.directory);
+    const { isolation, heapBytes, directory, runtime } = options;
+    this.leases = new LeasedSlots(connection, {
+      isolation,
+      heapBytes,
+      bundles: path.join(directory, "bundles"),
+      runtime,
+    });
     connection.onAway = (isAway) => options.onNote(isAway ? "NATS is away" : "NATS is back");
   }
 
@@ -94,10 +111,11 @@ export class Agent {
     return `http://${host.includes(":") ? `[${host}]` : host}:${this.blocks.port}`;
   }
 
-  /** Takes no new job; settles when the one that it works on is over. */
+  /** Takes no new task and no new job; settles when the job that it works on is over: till then it serves its blocks. */
   async drain(): Promise<void> {
     this.isDraining = true;
     if (this.seat === null && !this.isSeating) return;
+    this.seat?.tellLeaving();
     await new Promise<void>((resolve) => (this.idle = resolve));
   }
 
@@ -107,14 +125,18 @@ export class Agent {
     for (const unsubscribe of this.unsubscribes) unsubscribe();
     this.unsubscribeId();
     await this.seat?.leave({ keeps: false, isFenced: true });
-    await this.pool.close();
+    await Promise.all([this.pool.close(), this.leases.close()]);
+    await this.connection.flush().catch(() => {}); // the last words of slots; without NATS nobody hears them
     this.blocks.close();
+    this.place.leave();
     await this.connection.close();
   }
 
   private begin(): void {
     const { subjects } = this.connection;
     this.sweep();
+    const before = this.place.deadOne();
+    if (before !== null) this.connection.publish(subjects.exited, before);
     this.pool.warm();
     this.unsubscribes.push(
       this.connection.subscribe(subjects.open, (bytes) => this.heardOf(parseOpenJob(bytes))),
@@ -128,20 +150,23 @@ export class Agent {
   private takeId(id: WorkerId): void {
     this.unsubscribeId();
     this.id = id;
+    this.place.take(id);
     this.unsubscribeId = this.connection.subscribe(
       this.connection.subjects.worker(id),
       (bytes, _subject, reply) => {
-        const asked = Buffer.from(bytes).toString("utf8");
-        if (asked === "drain") this.options.onDrain?.();
-        reply(
-          JSON.stringify(
-            asked === "drain"
-              ? { ok: true }
-              : ({ ok: false, why: `unknown request "${asked}"` } satisfies AgentAnswer),
-          ),
-        );
+        reply(JSON.stringify(this.answer(parseRequest(bytes))));
       },
     );
+  }
+
+  private answer(request: AgentRequest | null): AgentAnswer {
+    if (request === null) return { ok: false, why: "it does not know this request" };
+    if (request.kind === "drain") {
+      this.options.onDrain?.();
+      return { ok: true };
+    }
+    const why = this.isDraining ? "it is leaving" : this.leases.lease(this.id, request);
+    return why === null ? { ok: true } : { ok: false, why };
   }
 
   private heardOf(job: OpenJob | null): void {
@@ -235,6 +260,7 @@ export class Agent {
       pid: process.pid,
       slots,
       busy: this.seat?.busy ?? 0,
+      leased: this.leases.size,
       labels,
       run: this.seat?.options.job.run ?? null,
       isDraining: this.isDraining,
@@ -264,6 +290,19 @@ export class Agent {
 
 const newId = async (connection: ClusterConnection): Promise<WorkerId> =>
   workerId(await connection.nextNumber("worker"));
+
+function parseRequest(bytes: Uint8Array): AgentRequest | null {
+  try {
+    const request = JSON.parse(Buffer.from(bytes).toString("utf8")) as AgentRequest;
+    if (request.kind === "drain") return { kind: "drain" };
+    const { kind, lease, heartbeatMs } = request;
+    const isWell =
+      kind === "lease" && /^[0-9a-f]{24}$/.test(lease) && heartbeatMs >= 10 && heartbeatMs <= 60_000;
+    return isWell ? { kind, lease, heartbeatMs } : null;
+  } catch {
+    return null;
+  }
+}
 
 function parseWho(bytes: Uint8Array): WhoRequest {
   try {

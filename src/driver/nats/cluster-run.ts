@@ -21,6 +21,7 @@ import { blockToken } from "./block-server.ts";
 import { protocolVersion, type ClusterConnection } from "./connection.ts";
 import { encodeFrame, FrameReader, isFromWorker, isWorker } from "./frames.ts";
 import type { OpenJob } from "./open-job.ts";
+import { PatientTimers } from "./patient-timers.ts";
 import type { Home } from "./held.ts";
 
 export interface ClusterTimes {
@@ -57,7 +58,7 @@ export class ClusterRun {
   private readonly secret = randomBytes(32).toString("base64url");
   private readonly guests = new Map<WorkerId, Guest>();
   private readonly readers = new Map<string, FrameReader<FromWorker>>();
-  private readonly tickers = new Set<NodeJS.Timeout>();
+  private readonly timers: PatientTimers;
   private isOver = false;
   private everJoined = false;
   private resolve: (outcome: JobOutcome) => void = () => {};
@@ -73,6 +74,7 @@ export class ClusterRun {
     this.times = options.times;
     this.version = options.version;
     this.homes = options.homes;
+    this.timers = new PatientTimers(connection);
     this.loop = new Loop(
       new SystemClock(),
       (_name, effect: CoordinatorEffect, entry) => this.perform(effect, entry),
@@ -81,11 +83,16 @@ export class ClusterRun {
     this.loop.add("coordinator", createCoordinator());
     this.door = new Door<WorkerId>(
       this.epoch,
-      this,
+      this.timers,
       { ...this.times, redelivers: false },
       {
         said: (worker, message) => this.hear(worker, message),
         lost: (worker, reason) => this.lose(worker, reason),
+        silent: (worker, isSilent) =>
+          this.post(
+            isSilent ? { kind: "WorkerPaused", worker, why: "silent" } : { kind: "WorkerResumed", worker },
+            null,
+          ),
         send: (worker, frame) => this.send(worker, frame),
       },
     );
@@ -99,6 +106,10 @@ export class ClusterRun {
     const unsubscribe = connection.subscribe(subjects.door(job.spec.id, "*"), (bytes, subject) =>
       this.arrive(bytes, subject.slice(subject.lastIndexOf(".") + 1)),
     );
+    const unsubscribeExited = connection.subscribe(subjects.exited, (bytes) => {
+      const worker = Buffer.from(bytes).toString("utf8");
+      if (isWorker(worker)) this.door.reset(worker as WorkerId, "its process is gone");
+    });
     this.post({ kind: "JobSubmitted", job: job.spec }, null);
     for (const event of job.adopt ?? []) this.post(event, null);
     this.door.open();
@@ -117,21 +128,11 @@ export class ClusterRun {
       this.isOver = true;
       clearTimeout(lonely);
       job.signal.removeEventListener("abort", cancel);
-      for (const timer of this.tickers) clearTimeout(timer);
+      this.timers.end();
       unsubscribe();
+      unsubscribeExited();
       this.loop.stop();
     }
-  }
-
-  /** For the door: what comes due while NATS is away waits for it, so that its absence is nobody's death. */
-  after(ms: number, happen: () => void): () => void {
-    const timer = setTimeout(() => {
-      this.tickers.delete(timer);
-      if (this.connection.awayMs !== null) this.after(ms, happen);
-      else happen();
-    }, ms);
-    this.tickers.add(timer);
-    return () => clearTimeout(timer);
   }
 
   private announce(): void {
@@ -150,7 +151,7 @@ export class ClusterRun {
     const tell = (): void => {
       if (this.isOver) return;
       this.connection.publish(this.connection.subjects.open, text);
-      this.after(this.times.heartbeatMs, tell);
+      this.timers.after(this.times.heartbeatMs, tell);
     };
     tell();
   }
@@ -183,6 +184,8 @@ export class ClusterRun {
         return this.post({ kind: "WorkerJoined", worker, slots: message.slots }, causeOf(message.cause));
       case "report":
         return this.post(message.event, causeOf(message.cause));
+      case "leaving":
+        return this.post({ kind: "WorkerPaused", worker, why: "leaving" }, causeOf(message.cause));
       case "left":
         this.guests.delete(worker);
         return this.onLeft();

@@ -134,6 +134,7 @@ export const isFromWorker =
       case "printed":
         return typeof body["text"] === "string";
       case "log":
+      case "leaving":
       case "left":
         return true;
       default:

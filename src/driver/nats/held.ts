@@ -1,6 +1,7 @@
 // Who is there, and who still holds blocks of a run: asked of all workers at once.
 
 import type { AttemptId, WorkerId } from "../../base/ids.ts";
+import { ShoalError } from "../../errors.ts";
 import type { ClusterConnection } from "./connection.ts";
 
 export interface Home {
@@ -16,8 +17,10 @@ export interface WorkerInfo {
   readonly host: string;
   readonly pid: number;
   readonly slots: number;
-  /** Slots that run something. */
+  /** Slots that run a task. */
   readonly busy: number;
+  /** Slots that take the calls of clients, besides. */
+  readonly leased: number;
   readonly labels: Readonly<Record<string, string>>;
   /** The run that it works on, or null. */
   readonly run: string | null;
@@ -71,4 +74,16 @@ export async function askHolders(
     }
   }
   return { sizes, homes };
+}
+
+/** WORKER_UNKNOWN if none of that id answers. */
+export async function askToDrain(connection: ClusterConnection, worker: string): Promise<void> {
+  const known = (await askWorkers(connection)).map((info) => info.worker as string);
+  if (!known.includes(worker)) {
+    throw new ShoalError("WORKER_UNKNOWN", `no worker ${JSON.stringify(worker)} answers`, {
+      details: { received: worker, known },
+      ...(known.length === 0 ? {} : { hint: `These do: ${known.join(", ")}.` }),
+    });
+  }
+  await connection.request(connection.subjects.worker(worker), JSON.stringify({ kind: "drain" }), waitMs);
 }

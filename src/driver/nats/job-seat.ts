@@ -3,8 +3,9 @@
 //
 // Owner of: the loop and the link; the entries of the log that were not told yet.
 
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
+import path from "node:path";
 import type { AttemptId, WorkerId } from "../../base/ids.ts";
 import type { CoordinatorEvent } from "../../core/coordinator/events.ts";
 import type { LogEntry } from "../../core/log.ts";
@@ -21,6 +22,7 @@ import { SystemClock } from "../system-clock.ts";
 import type { ClusterConnection } from "./connection.ts";
 import { encodeFrame, FrameReader, isToWorker } from "./frames.ts";
 import type { OpenJob } from "./open-job.ts";
+import { PatientTimers } from "./patient-timers.ts";
 
 export interface JobSeatOptions {
   readonly worker: WorkerId;
@@ -46,7 +48,7 @@ export class JobSeat {
   private readonly link: WorkerLink;
   private readonly reader = new FrameReader<ToWorker>(isToWorker);
   private readonly unsubscribe: () => void;
-  private readonly timers = new Set<NodeJS.Timeout>();
+  private readonly timers: PatientTimers;
   private untold: LogEntry[] = [];
   private isOver = false;
 
@@ -54,6 +56,7 @@ export class JobSeat {
     const { worker, job, session } = options;
     this.options = options;
     this.connection = connection;
+    this.timers = new PatientTimers(connection);
     this.loop = new Loop(
       new SystemClock(),
       (_name, effect: WorkerEffect, entry) => this.seat.perform(effect, entry),
@@ -84,7 +87,10 @@ export class JobSeat {
   }
 
   start(): void {
-    const { slots, url } = this.options;
+    const { slots, url, scratch } = this.options;
+    for (const file of [blockFile(scratch, "t0.1"), resultFile(scratch, "t0.1")]) {
+      mkdirSync(path.dirname(file), { recursive: true });
+    }
     this.seat.start();
     this.say({ kind: "hello", slots: slots.slots, url, cause: null });
     this.link.open();
@@ -95,21 +101,22 @@ export class JobSeat {
     return this.seat.machine.slots().filter(({ attempt }) => attempt !== null).length;
   }
 
+  /** This worker is leaving: no new attempts, please. */
+  tellLeaving(): void {
+    this.say({ kind: "leaving", cause: null });
+  }
+
   /** Another coordinator has taken the run: this conversation is over. */
   replace(): void {
     void this.leave({ keeps: true, isFenced: true });
   }
 
-  /** For the link: what comes due while NATS is away waits for it, so that its absence is nobody's death. */
+  /** For the link, whose heartbeats take along what was not told yet. */
   after(ms: number, happen: () => void): () => void {
-    const timer = setTimeout(() => {
-      this.timers.delete(timer);
-      if (this.connection.awayMs !== null) return void this.after(ms, happen);
+    return this.timers.after(ms, () => {
       if (this.untold.length > 0) this.say({ kind: "log", cause: null });
       happen();
-    }, ms);
-    this.timers.add(timer);
-    return () => clearTimeout(timer);
+    });
   }
 
   /** Ends what still runs, at once. Idempotent. */
@@ -132,7 +139,7 @@ export class JobSeat {
     this.link.close();
     this.unsubscribe();
     this.loop.stop();
-    for (const timer of this.timers) clearTimeout(timer);
+    this.timers.end();
   }
 
   private arrive(bytes: Uint8Array): void {

@@ -9,6 +9,9 @@ import { ShoalError } from "../../errors.ts";
 import type { ProgramRef } from "../../executor/program.ts";
 import type { Driver, DriverJob } from "../driver.ts";
 import { SlotPool, type SlotPoolOptions } from "../slots/slot-pool.ts";
+import type { SlotBody } from "../slots/slot-body.ts";
+import { RemoteSlot } from "./calls/remote-slot.ts";
+import { SlotMarket } from "./calls/slot-market.ts";
 import { shipBundle } from "./bundles.ts";
 import { ClusterRun, defaultTimes, type ClusterTimes } from "./cluster-run.ts";
 import { ClusterConnection } from "./connection.ts";
@@ -28,6 +31,7 @@ export class NatsDriver implements Driver {
   private readonly connection: ClusterConnection;
   private readonly pool: SlotPool;
   private readonly homes = new Map<JobId, ReadonlyMap<AttemptId, Home>>();
+  private readonly market: SlotMarket;
   private lastRun: Promise<unknown> = Promise.resolve();
   private isClosed = false;
 
@@ -40,6 +44,7 @@ export class NatsDriver implements Driver {
     this.options = options;
     this.connection = connection;
     this.pool = new SlotPool({ ...options, slots: 1 });
+    this.market = new SlotMarket(connection);
   }
 
   warm(): void {
@@ -56,6 +61,14 @@ export class NatsDriver implements Driver {
 
   async workers(): Promise<WorkerInfo[]> {
     return await askWorkers(this.connection);
+  }
+
+  /** A call slot of some worker. */
+  newCallSlot(): SlotBody {
+    let worker: string | null = null;
+    const slot = new RemoteSlot(this.connection, async () => (worker = await this.market.pick()));
+    void slot.ended.then(() => worker !== null && this.market.returned(worker));
+    return slot;
   }
 
   async held(run: JobId): Promise<ReadonlyMap<AttemptId, number>> {

@@ -3,8 +3,11 @@
 //   shoal.<cluster>.who                          asked by anyone, answered by every worker
 //   shoal.<cluster>.worker.<w>                   requests to one worker
 //   shoal.<cluster>.open                         a coordinator tells the workers of its job, once in a heartbeat
+//   shoal.<cluster>.exited                       a worker tells of the one before it in its place, which is dead
 //   shoal.<cluster>.run.<run>.door.<w>           frames of a session, from worker w to the coordinator
 //   shoal.<cluster>.run.<run>.seat.<w>           the other way
+//   shoal.<cluster>.lease.<w>.<lease>.up         frames from a slot of worker w that a client has leased for calls
+//   shoal.<cluster>.lease.<w>.<lease>.down       the other way
 //
 //   bucket shoal_<cluster>                       the number of the last worker
 //   object stores shoal_<cluster>_bundles, …_results
@@ -28,6 +31,10 @@ export class Subjects {
     return `${this.prefix}.open`;
   }
 
+  get exited(): string {
+    return `${this.prefix}.exited`;
+  }
+
   worker(worker: string): string {
     return `${this.prefix}.worker.${worker}`;
   }
@@ -39,6 +46,10 @@ export class Subjects {
 
   seat(run: string, worker: string): string {
     return `${this.prefix}.run.${run}.seat.${worker}`;
+  }
+
+  lease(worker: string, lease: string, way: "up" | "down"): string {
+    return `${this.prefix}.lease.${worker}.${lease}.${way}`;
   }
 
   get bucket(): string {

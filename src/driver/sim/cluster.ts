@@ -142,6 +142,7 @@ export class SimCluster {
         : new Door<number>(this.epoch, process, links, {
             said: (worker, message) => this.heard(coordinator, worker, message),
             lost: (worker, reason) => coordinator.lose(worker, reason),
+            silent: (worker, isSilent) => coordinator.suspect(worker, isSilent),
             send: (to, frame) => this.sendFrame(machine.index, to, frame),
           });
     coordinator.start(events);

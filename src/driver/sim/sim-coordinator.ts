@@ -49,11 +49,20 @@ export class SimCoordinator {
   hear(worker: WorkerId, message: FromWorker): void {
     if (message.kind === "hello")
       this.post({ kind: "WorkerJoined", worker, slots: message.slots }, message.cause);
+    else if (message.kind === "leaving")
+      this.post({ kind: "WorkerPaused", worker, why: "leaving" }, message.cause);
     else if (message.kind === "report") this.post(message.event, message.cause);
   }
 
   lose(worker: WorkerId, reason: string): void {
     this.post({ kind: "WorkerLost", worker, reason }, null);
+  }
+
+  suspect(worker: WorkerId, isSilent: boolean): void {
+    this.post(
+      isSilent ? { kind: "WorkerPaused", worker, why: "silent" } : { kind: "WorkerResumed", worker },
+      null,
+    );
   }
 
   cancel(reason: string): void {

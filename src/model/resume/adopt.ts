@@ -23,6 +23,8 @@ export interface AdoptRequest {
   readonly stages: readonly StagePlan[];
   readonly directory: JobDirectory;
   readonly output: OutputTransaction | null;
+  /** Blocks that are held elsewhere, by size; null: those in the run's directory are all. */
+  readonly held: ReadonlyMap<AttemptId, number> | null;
 }
 
 export interface Adopted {
@@ -118,7 +120,7 @@ function moveFile(
 
 /** Those of the stage's finished tasks whose outputs are there. */
 async function findThere(
-  { now, stages, directory, output }: AdoptRequest,
+  { now, stages, directory, output, held }: AdoptRequest,
   stage: number,
   finished: readonly (readonly [TaskNumber, FinishedTask])[],
 ): Promise<(readonly [TaskNumber, FinishedTask])[]> {
@@ -135,11 +137,12 @@ async function findThere(
   }
   const place = plan.output.kind === "sink" ? resultFile : blockFile;
   const scratch = directory.scratch(now.run);
-  return finished.filter(([, { attempt, figures }]) => isWhole(place(scratch, attempt), figures, plan));
+  const size = (attempt: AttemptId): number | null =>
+    held === null ? sizeOf(place(scratch, attempt)) : (held.get(attempt) ?? null);
+  return finished.filter(([, { attempt, figures }]) => isWhole(size(attempt), figures, plan));
 }
 
-function isWhole(file: string, { bytesOut }: AttemptFigures, plan: StagePlan): boolean {
-  const size = sizeOf(file);
+function isWhole(size: number | null, { bytesOut }: AttemptFigures, plan: StagePlan): boolean {
   // a file of bounds is not counted as output; it has a checksum
   return plan.input.kind === "samples" ? size !== null && size > 0 : size === bytesOut;
 }

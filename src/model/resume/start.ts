@@ -196,6 +196,7 @@ async function begin({
       stages: prepared.stages,
       directory,
       output: transaction,
+      held: past === null ? null : ((await request.settings.driver.held?.(run)) ?? null),
     });
     const isSame = changes?.kind === "none";
     written = journal ?? (await Journal.startOver(directory.journal, { onBroken }));

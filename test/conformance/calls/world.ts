@@ -16,6 +16,10 @@ export interface CallsVariant {
   readonly name: string;
   /** What `connect()` is given. */
   readonly options: ConnectOptions;
+  /** Connects otherwise than to this machine. */
+  readonly connect?: (options: ConnectOptions, directory: string) => Promise<Shoal>;
+  /** All tests are over, and all connections closed. */
+  readonly end?: () => Promise<void>;
   /** How many calls are made where "very many" are. */
   readonly manyCalls: number;
   /** Tests that it cannot pass, by their names, with the reason. */
@@ -88,19 +92,21 @@ export class World {
 
   /** A connection of a test's own. */
   async connect(options: ConnectOptions = {}): Promise<Shoal> {
-    const shoal = await built.connect({
+    const all = {
       stateDir: path.join(this.dir, "state"),
       memoryBytes: 64 * 2 ** 20,
-      onOutput: (text) => void (this.printed += text),
+      onOutput: (text: string) => void (this.printed += text),
       ...this.variant.options,
       ...options,
-    });
+    };
+    const shoal = await (this.variant.connect?.(all, this.dir) ?? built.connect(all));
     this.open.push(shoal);
     return shoal;
   }
 
   async end(): Promise<void> {
     await Promise.all(this.open.splice(0).map((shoal) => shoal.close()));
+    await this.variant.end?.();
     rmSync(this.dir, { recursive: true, force: true });
   }
 

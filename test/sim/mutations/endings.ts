@@ -85,6 +85,20 @@ export const endings: readonly Mutation[] = [
     replace: "if (s.workers.isHere(worker) && slots > 1) return ignore(",
   },
   {
+    name: "silent-gets-work",
+    bug: "a worker that is suspected to be dead gets new attempts",
+    file: "src/core/coordinator/workers.ts",
+    find: "    this.unfile(worker);\n    worker.isPaused = true;\n    this.free -= worker.free;\n",
+    replace: "",
+  },
+  {
+    name: "never-resumed",
+    bug: "a worker that was silent once gets no work ever after",
+    file: "src/driver/links/door.ts",
+    find: "      this.listener.silent(worker, false);\n",
+    replace: "",
+  },
+  {
     name: "said-once-only",
     bug: "what was lost on the way is never said again",
     file: "src/driver/links/session.ts",

@@ -241,9 +241,8 @@ export class CallPool implements CallPlane, CallSlotListener {
   }
 
   private startSlot(): void {
-    const { isolation, preload, heapBytes } = this.options;
     const number = ++this.lastSlot;
-    const slot = new CallSlot(number, { isolation, preload, heapBytes, doorbell: this.bell.doorbell }, this);
+    const slot = new CallSlot(number, { ...this.options, doorbell: this.bell.doorbell }, this);
     this.slots.set(number, slot);
     void slot.host.ready.then(() => {
       if (!this.slots.has(number)) return;

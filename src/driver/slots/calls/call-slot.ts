@@ -30,6 +30,8 @@ export interface CallSlotOptions extends Omit<SlotBodyOptions, "calls"> {
   /** "inline": the calling thread. */
   readonly isolation: Isolation | "inline";
   readonly doorbell: Int32Array;
+  /** Makes the body of a slot that is elsewhere: of isolation "process", as far as the pool is concerned. */
+  readonly newBody?: () => SlotBody;
 }
 
 /** What a slot says of its calls. */
@@ -68,7 +70,8 @@ export class CallSlot implements Carrier {
       shared = { calls: this.shared.buffer, doorbell, payloads: port2 };
     }
     const body = { preload, heapBytes, calls: { slot, shared } };
-    this.host = new SlotHost(slot, newBody(isolation, body), heapBytes, () => this.work());
+    const carried = options.newBody?.() ?? newBody(isolation, body);
+    this.host = new SlotHost(slot, carried, heapBytes, () => this.work());
     this.host.setReferenced(false);
     this.host.listener = (message) => this.receive(message);
   }

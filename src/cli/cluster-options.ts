@@ -1,0 +1,31 @@
+// Values of the options that the commands about clusters share.
+
+import { ShoalError } from "../errors.ts";
+import type { JobsLine } from "./jobs-line.ts";
+import { quote } from "./printable.ts";
+
+/** Of --cluster, or else of the environment's SHOAL_CLUSTER. BAD_OPTION if neither names one. */
+export function clusterOf({ text }: JobsLine, env: NodeJS.ProcessEnv): string {
+  const url = text.cluster ?? env["SHOAL_CLUSTER"];
+  if (url !== undefined && url !== "") return url;
+  throw new ShoalError("BAD_OPTION", "no cluster is named", {
+    hint: "Write --cluster nats://host:port, or set SHOAL_CLUSTER; `shoal up` starts a cluster on this machine.",
+  });
+}
+
+export function wholeOf(
+  { text }: JobsLine,
+  name: "slots" | "workers" | "port",
+  min: number,
+  max: number,
+): number | undefined {
+  const typed = text[name];
+  if (typed === undefined) return undefined;
+  const value = /^\d{1,9}$/.test(typed) ? Number(typed) : NaN;
+  if (value >= min && value <= max) return value;
+  throw new ShoalError(
+    "BAD_OPTION",
+    `--${name} must be a whole number from ${min} to ${max}, received ${quote(typed)}`,
+    { details: { option: `--${name}`, received: typed } },
+  );
+}

@@ -1,0 +1,145 @@
+// A cluster's workers, for programs: start one in this process, list them, drain one. Loads the NATS driver when asked.
+//
+// Not here: the client's side (connect.ts), a small cluster on this machine (model/local-cluster.ts).
+
+import { availableParallelism } from "node:os";
+import path from "node:path";
+import { heapLimit, memoryLimits } from "./driver/slots/memory-limits.ts";
+import type { WorkerInfo } from "./driver/nats/held.ts";
+import {
+  defaultMemoryBytes,
+  memoryBytesMin,
+  moduleUrl,
+  packageVersion,
+  slotsMax,
+  usableBytes,
+} from "./connect.ts";
+import { check, checkWhole } from "./model/option-checks.ts";
+import type { AssignmentPayload } from "./protocol/run.ts";
+
+export type { WorkerInfo };
+
+export interface WorkerOptions {
+  /** Tasks that run at a time. Default: the cores that this process may use. 1 to 1,024. */
+  readonly slots?: number;
+  /** Bytes of records that all slots together may hold in memory. Default: a quarter of the machine's memory. */
+  readonly memoryBytes?: number;
+  /** What a slot is; see ConnectOptions. */
+  readonly isolation?: "thread" | "process";
+  /** What people should know of the worker, by name. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Where bundles and blocks are kept. Default: `.shoal/worker` in the current directory. */
+  readonly directory?: string;
+  /** Where other workers fetch blocks from. Only loopback, so far. Default: 127.0.0.1. */
+  readonly host?: string;
+  /** How long an attempt that is aborted may take to end before its slot is replaced. Default 1,000. From 0. */
+  readonly abortGraceMs?: number;
+  /** Something that whoever runs the worker should know, in one line. */
+  readonly onNote?: (line: string) => void;
+  /** `shoal drain` asked this worker to leave. */
+  readonly onDrain?: () => void;
+}
+
+/** A worker that runs in this process. */
+export interface WorkerHandle {
+  /** For instance `w17`; never used twice in a cluster. A worker that was given up comes back under another. */
+  readonly id: string;
+  /** Takes no new job; settles when the one that it works on is over. */
+  drain(): Promise<void>;
+  /** Ends its slots at once, and leaves. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a worker of the cluster at `url` (`nats://host:port/name`) in this process. It waits for a NATS server that is
+ * not there yet, and outlives its restarts.
+ *
+ * Errors: BAD_OPTION, CLUSTER_REFUSED, CLUSTER_FAILED.
+ *
+ * @example
+ * const worker = await startWorker("nats://127.0.0.1:4222", { slots: 4 });
+ */
+export async function startWorker(url: string, options: WorkerOptions = {}): Promise<WorkerHandle> {
+  const slots = options.slots ?? availableParallelism();
+  const memoryBytes = options.memoryBytes ?? defaultMemoryBytes();
+  const isolation = options.isolation ?? "thread";
+  const host = options.host ?? "127.0.0.1";
+  const abortGraceMs = options.abortGraceMs ?? 1000;
+  checkWhole("slots", slots, 1, slotsMax);
+  checkWhole("memoryBytes", memoryBytes, memoryBytesMin, Number.MAX_SAFE_INTEGER);
+  checkWhole("abortGraceMs", abortGraceMs, 0, 2 ** 31 - 1);
+  check(["thread", "process"].includes(isolation), "isolation", isolation, '"thread" or "process"');
+  check(isLoopback(host), "host", host, "an address of loopback: others need TLS, which is not there yet");
+  const plan = { slots, memoryBytes, usableBytes: usableBytes() };
+  const executor = moduleUrl("shoal/executor");
+  const runtime = moduleUrl("shoal");
+  const { Agent } = await import("./driver/nats/agent.ts");
+  const agent = await Agent.start({
+    url,
+    slots,
+    isolation,
+    host,
+    abortGraceMs,
+    heapBytes: heapLimit(plan),
+    memoryLimits: memoryLimits(plan),
+    preload: executor,
+    labels: options.labels ?? {},
+    directory: path.resolve(options.directory ?? ".shoal/worker"),
+    version: packageVersion(),
+    program: (data, file) => ({
+      module: executor,
+      data: { ...(data as object), ...(file === null ? {} : { bundle: file }), runtime },
+    }),
+    runtime,
+    localize: (payload, scratch): AssignmentPayload => {
+      const { run, split } = payload as AssignmentPayload;
+      return { run: { ...run, scratch, memoryBytes: Math.floor(memoryBytes / slots) }, split };
+    },
+    onNote: options.onNote ?? (() => {}),
+    ...(options.onDrain === undefined ? {} : { onDrain: options.onDrain }),
+  });
+  return {
+    get id() {
+      return agent.worker;
+    },
+    drain: () => agent.drain(),
+    close: () => agent.close(),
+  };
+}
+
+const isLoopback = (host: string): boolean => /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$|^::1$|^localhost$/.test(host);
+
+/**
+ * The workers of a cluster that answer within two seconds, by number.
+ *
+ * Errors: BAD_OPTION, CLUSTER_UNREACHABLE, CLUSTER_REFUSED.
+ *
+ * @example
+ * for (const { worker, slots, busy } of await workers("nats://127.0.0.1:4222")) console.log(worker, busy, "of", slots);
+ */
+export async function workers(url: string): Promise<WorkerInfo[]> {
+  const { ClusterConnection } = await import("./driver/nats/connection.ts");
+  const { askWorkers } = await import("./driver/nats/held.ts");
+  const connection = await ClusterConnection.open(url, "shoal workers");
+  try {
+    return await askWorkers(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+/**
+ * Asks a worker to take no new job, and to leave when the one that it works on is over. Nothing is lost.
+ *
+ * Errors: WORKER_UNKNOWN if no worker of that id answers; those of `workers()`.
+ */
+export async function drainWorker(url: string, worker: string): Promise<void> {
+  const { ClusterConnection } = await import("./driver/nats/connection.ts");
+  const { askToDrain } = await import("./driver/nats/held.ts");
+  const connection = await ClusterConnection.open(url, "shoal drain");
+  try {
+    await askToDrain(connection, worker);
+  } finally {
+    await connection.close();
+  }
+}

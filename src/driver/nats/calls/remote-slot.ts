@@ -1,0 +1,112 @@
+// A call slot of a worker, as the client's pool sees it: the body of a slot that is somewhere else.
+//
+// Owner of: its end of the conversation.
+
+import { randomBytes } from "node:crypto";
+import path from "node:path";
+import type { FromSlot, SlotProbe, ToSlot } from "../../../protocol/slot.ts";
+import { ShoalError, toErrorData, type ErrorData } from "../../../errors.ts";
+import type { BodyEnd, SlotBody } from "../../slots/slot-body.ts";
+import type { AgentAnswer } from "../agent.ts";
+import { shipBundle } from "../bundles.ts";
+import type { ClusterConnection } from "../connection.ts";
+import { LeaseEnd } from "./lease-end.ts";
+import type { Down, LeaseRequest, Up } from "./lease-wire.ts";
+
+const heartbeatMs = 1000;
+const lostTicks = 10;
+const leaseMs = 5000;
+
+export class RemoteSlot implements SlotBody {
+  readonly isolation = "process";
+  readonly rssBytes = null;
+  readonly ended: Promise<BodyEnd>;
+  onMessage: (message: FromSlot) => void = () => {};
+  private readonly connection: ClusterConnection;
+  private conclude: (end: BodyEnd) => void = () => {};
+  private end_: LeaseEnd<Down, Up> | null = null;
+  private queue: ToSlot[] = [];
+  private isOver = false;
+
+  /** `pick` chooses the worker; what it throws is the slot's end. */
+  constructor(connection: ClusterConnection, pick: () => Promise<string>) {
+    this.connection = connection;
+    this.ended = new Promise((resolve) => {
+      this.conclude = (end) => {
+        if (this.isOver) return;
+        this.isOver = true;
+        this.end_?.close();
+        resolve(end);
+      };
+    });
+    this.begin(pick).catch((error: unknown) => this.conclude(ended(toErrorData(error))));
+  }
+
+  post(message: ToSlot): void {
+    if (this.end_ === null) this.queue.push(message);
+    else this.send(message);
+  }
+
+  end(): void {
+    this.end_?.say({ kind: "end-slot" });
+    // It ends there, told or by our silence; here it has ended now.
+    this.conclude(ended(null));
+  }
+
+  setReferenced(): void {
+    // The connection keeps the process alive while calls wait; the slot itself need not.
+  }
+
+  probe(): Promise<SlotProbe | null> {
+    return Promise.resolve(null);
+  }
+
+  private async begin(pick: () => Promise<string>): Promise<void> {
+    const worker = await pick();
+    const { connection } = this;
+    const { subjects } = connection;
+    const lease = randomBytes(12).toString("hex");
+    const end = new LeaseEnd<Down, Up>(connection, {
+      say: subjects.lease(worker, lease, "down"),
+      hear: subjects.lease(worker, lease, "up"),
+      heartbeatMs,
+      lostTicks,
+      said: (message) => this.hear(message),
+      lost: (why) => this.conclude(ended(lostError(worker, why))),
+    });
+    this.end_ = end;
+    const asked: LeaseRequest = { kind: "lease", lease, heartbeatMs };
+    const bytes = await connection.request(subjects.worker(worker), JSON.stringify(asked), leaseMs);
+    const answer = JSON.parse(Buffer.from(bytes).toString("utf8")) as AgentAnswer;
+    if (!answer.ok) throw new ShoalError("CLUSTER_FAILED", `${worker} leases no slot: ${answer.why}`);
+    const { queue } = this;
+    this.queue = [];
+    for (const message of queue) this.send(message);
+  }
+
+  private send(message: ToSlot): void {
+    if (message.kind !== "define") return this.end_!.say(message);
+    // Calls of it that come earlier wait for it there.
+    const { bundle: file } = message.ref;
+    shipBundle(this.connection, { file, hash: path.basename(file, ".mjs") }).then(
+      () => this.end_!.say(message),
+      (error: unknown) => this.conclude(ended(toErrorData(error))),
+    );
+  }
+
+  private hear(message: Up): void {
+    if (message.kind === "slot-ended") this.conclude(message.end);
+    else this.onMessage(message);
+  }
+}
+
+const ended = (error: ErrorData | null): BodyEnd => ({
+  exitCode: null,
+  signal: null,
+  isHeapFull: false,
+  error,
+  isKilledForMemory: false,
+});
+
+const lostError = (worker: string, why: string): ErrorData =>
+  toErrorData(new ShoalError("SLOT_LOST", `the worker ${worker} was lost: ${why}`));
