@@ -4,7 +4,7 @@ import { pools } from "./pools.mjs";
 const [name] = process.argv.slice(2);
 const calls = 100_000;
 const sequential = 20_000;
-const megabytes = 5_000;
+const megabytes = 3_000;
 
 const percentile = (sorted, share) =>
   sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)];
@@ -31,21 +31,28 @@ for (let n = 0; n < sequential; n++) {
 }
 trips.sort();
 
-let next = 0;
-let bytes = 0;
-const began = performance.now();
-await Promise.all(
-  Array.from({ length: 8 }, async () => {
-    while (next < megabytes) {
-      next++;
-      const buffer = await pool.megabyte();
-      if (buffer.length !== 1_048_576 || buffer[0] !== 1 || buffer[1_048_575] !== 2)
-        throw new Error("a wrong buffer");
-      bytes += buffer.length;
-    }
-  }),
-);
-const gigabytesPerSecond = bytes / 1e6 / (performance.now() - began);
+/** GB/s of buffers that slots make and hand over, eight calls at a time. */
+const moved = async () => {
+  let next = 0;
+  let bytes = 0;
+  const began = performance.now();
+  await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      while (next < megabytes) {
+        next++;
+        const buffer = await pool.megabyte();
+        if (buffer.length !== 1_048_576 || buffer[0] !== 1 || buffer[1_048_575] !== 2)
+          throw new Error("a wrong buffer");
+        bytes += buffer.length;
+      }
+    }),
+  );
+  return bytes / 1e6 / (performance.now() - began);
+};
+// The first passes are slower for all: the heap's limits for buffers grow with what is seen.
+const passes = [];
+for (let pass = 0; pass < 5; pass++) passes.push(await moved());
+const gigabytesPerSecond = passes.sort((a, b) => a - b)[2];
 
 const result = {
   name,

@@ -49,10 +49,11 @@ const figures = services.map((service) => ({
     const point = { load };
     for (let seed = 1; seed <= Number(values.seeds); seed++) {
       for (const system of systems) {
-        const { p99, idealP99 } = run(system, service, load, seed);
+        const { p99, idealP99, idealActualP99 } = run(system, service, load, seed);
         (point[system] ??= []).push(p99);
         (point.ideal ??= []).push(idealP99);
         (point[`${system}Ratio`] ??= []).push(p99 / idealP99);
+        (point[`${system}ActualRatio`] ??= []).push(p99 / idealActualP99);
       }
     }
     return Object.fromEntries(
@@ -83,12 +84,12 @@ else for (const figure of figures) print(figure);
 function print({ service, points, highest }) {
   console.log(`${service}: p99 in ms by load`);
   console.log(
-    `   load${["ideal", ...systems].map((system) => system.padStart(12)).join("")}   shoal / ideal`,
+    `   load${["ideal", ...systems].map((system) => system.padStart(12)).join("")}   shoal / ideal   / ideal with the services as long as they were`,
   );
   for (const point of points) {
     const columns = ["ideal", ...systems].map((system) => point[system].toFixed(1).padStart(12)).join("");
     console.log(
-      `${String(Math.round(point.load * 100)).padStart(5)} %${columns}${point.shoalRatio.toFixed(2).padStart(16)}`,
+      `${String(Math.round(point.load * 100)).padStart(5)} %${columns}${point.shoalRatio.toFixed(2).padStart(16)}${point.shoalActualRatio.toFixed(2).padStart(10)}`,
     );
   }
   const share = (system) => `${((highest[system] / highest.ideal) * 100).toFixed(0)} % of the ideal's`;
