@@ -16,6 +16,7 @@ await build({
   entryPoints: {
     index: "src/index.ts",
     slot: "src/driver/slots/slot.ts",
+    lead: "src/lead.ts",
     executor: "src/executor/job-program.ts",
     "cli/main": "src/cli/main.ts",
   },

@@ -4,7 +4,9 @@
 
 import { availableParallelism } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { heapLimit, memoryLimits } from "./driver/slots/memory-limits.ts";
+import type { ClusterJobs } from "./model/submitted/cluster-jobs.ts";
 import type { WorkerInfo } from "./driver/nats/held.ts";
 import {
   defaultMemoryBytes,
@@ -70,6 +72,7 @@ export async function startWorker(url: string, options: WorkerOptions = {}): Pro
   checkWhole("abortGraceMs", abortGraceMs, 0, 2 ** 31 - 1);
   check(["thread", "process"].includes(isolation), "isolation", isolation, '"thread" or "process"');
   check(isLoopback(host), "host", host, "an address of loopback: others need TLS, which is not there yet");
+  const directory = path.resolve(options.directory ?? ".shoal/worker");
   const plan = { slots, memoryBytes, usableBytes: usableBytes() };
   const executor = moduleUrl("shoal/executor");
   const runtime = moduleUrl("shoal");
@@ -84,7 +87,7 @@ export async function startWorker(url: string, options: WorkerOptions = {}): Pro
     memoryLimits: memoryLimits(plan),
     preload: executor,
     labels: options.labels ?? {},
-    directory: path.resolve(options.directory ?? ".shoal/worker"),
+    directory,
     version: packageVersion(),
     program: (data, file) => ({
       module: executor,
@@ -98,12 +101,27 @@ export async function startWorker(url: string, options: WorkerOptions = {}): Pro
     onNote: options.onNote ?? (() => {}),
     ...(options.onDrain === undefined ? {} : { onDrain: options.onDrain }),
   });
+  const { JobKeeper } = await import("./model/submitted/keeper.ts");
+  const keeper = new JobKeeper(agent.connection, {
+    url,
+    worker: () => agent.worker,
+    directory,
+    lead: fileURLToPath(moduleUrl("shoal/lead")),
+    onNote: options.onNote ?? (() => {}),
+  });
+  await keeper.start();
   return {
     get id() {
       return agent.worker;
     },
-    drain: () => agent.drain(),
-    close: () => agent.close(),
+    drain: async () => {
+      await keeper.close();
+      await agent.drain();
+    },
+    close: async () => {
+      await keeper.close();
+      await agent.close();
+    },
   };
 }
 
@@ -142,4 +160,19 @@ export async function drainWorker(url: string, worker: string): Promise<void> {
   } finally {
     await connection.close();
   }
+}
+
+/**
+ * The jobs that were left to a cluster (`Shoal.submit`): list them, follow one, cancel one, ask about one.
+ *
+ * Errors: BAD_OPTION, CLUSTER_UNREACHABLE, CLUSTER_REFUSED.
+ *
+ * @example
+ * const jobs = await clusterJobs("nats://127.0.0.1:4222");
+ * const { output } = await jobs.attach("s12", { onProgress: console.log });
+ * await jobs.close();
+ */
+export async function clusterJobs(url: string): Promise<ClusterJobs> {
+  const { ClusterJobs: Jobs } = await import("./model/submitted/cluster-jobs.ts");
+  return await Jobs.connect(url);
 }

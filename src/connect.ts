@@ -14,6 +14,7 @@ import { ThreadsDriver } from "./driver/threads/threads-driver.ts";
 import { ShoalError } from "./errors.ts";
 import { check, checkWhole } from "./model/option-checks.ts";
 import { inertShoal, Shoal } from "./model/shoal.ts";
+import type { Submission } from "./model/submitted/client.ts";
 import { currentRegistry } from "./plan/registry.ts";
 
 export interface ConnectOptions {
@@ -100,6 +101,7 @@ export async function connect(
     cluster === null ? 0 : (await cluster.workers()).reduce((sum, worker) => sum + worker.slots, 0);
   const pool = { ...common, preload: null, limits: { waitingMax, abortGraceMs } };
   return new Shoal({
+    ...(cluster === null ? {} : { submit: async (submission) => await submitTo(cluster, submission) }),
     driver: cluster ?? new ThreadsDriver({ ...common, preload: executor, abortGraceMs: 1000 }),
     calls: () =>
       new CallPool(
@@ -124,6 +126,11 @@ export async function connect(
 async function clusterDriver(url: string, slots: Omit<NatsOptions, "url" | "version">): Promise<NatsDriver> {
   const { NatsDriver: Cluster } = await import("./driver/nats/nats-driver.ts");
   return await Cluster.connect({ ...slots, url, version: packageVersion() });
+}
+
+async function submitTo(cluster: NatsDriver, submission: Submission): Promise<string> {
+  const { submitJob } = await import("./model/submitted/client.ts");
+  return await submitJob(cluster.connection, submission);
 }
 
 /** For calls: so many slots, of whatever workers there are; each watches its own memory. */
@@ -161,6 +168,7 @@ export const runtimeExports = [
   "ShoalError",
   "any",
   "callContext",
+  "clusterJobs",
   "connect",
   "drainWorker",
   "each",

@@ -7,6 +7,7 @@ import "./plan/operators.ts";
 import "./plan/operators/list.ts";
 
 export {
+  clusterJobs,
   drainWorker,
   startWorker,
   workers,
@@ -43,6 +44,7 @@ export {
   type LocalClusterOptions,
 } from "./model/local-cluster.ts";
 export { mapReduce, type MapReduceDefinition, type MapReduceParameters } from "./model/map-reduce.ts";
+export type { ClusterJobs, SubmittedInfo, SubmittedResult } from "./model/submitted/cluster-jobs.ts";
 export { whatIf, type WhatIfOptions } from "./model/what-if.ts";
 export { events, reportOf, why, type TaskOptions } from "./model/why.ts";
 export { Shoal, type JobRef, type JobResult, type RunOptions } from "./model/shoal.ts";

@@ -19,6 +19,7 @@ export type {
   Report,
   RunOptions,
   Shoal,
+  SubmittedInfo,
   WorkerInfo,
 } from "../index.ts";
 import type * as Public from "../index.ts";
@@ -28,7 +29,7 @@ export interface Api extends Pick<typeof Public, "renderReport" | "explainReport
   readonly connect: (
     options: Public.ConnectOptions,
     cluster?: string,
-  ) => Promise<Pick<Public.Shoal, "describe" | "run" | "close">>;
+  ) => Promise<Pick<Public.Shoal, "describe" | "run" | "submit" | "close">>;
 }
 
 export type LoadApi = () => Promise<Api>;
@@ -52,7 +53,7 @@ export type JobsApi = Pick<
 /** What the commands about clusters use. */
 export type ClusterApi = Pick<
   typeof Public,
-  "startWorker" | "workers" | "drainWorker" | "startCluster" | "stopCluster"
+  "startWorker" | "workers" | "drainWorker" | "startCluster" | "stopCluster" | "clusterJobs"
 >;
 
 export const loadClusterApi = async (): Promise<ClusterApi> => await import("../index.ts");

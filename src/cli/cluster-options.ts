@@ -5,8 +5,8 @@ import type { JobsLine } from "./jobs-line.ts";
 import { quote } from "./printable.ts";
 
 /** Of --cluster, or else of the environment's SHOAL_CLUSTER. BAD_OPTION if neither names one. */
-export function clusterOf({ text }: JobsLine, env: NodeJS.ProcessEnv): string {
-  const url = text.cluster ?? env["SHOAL_CLUSTER"];
+export function clusterOf(typed: string | undefined, env: NodeJS.ProcessEnv): string {
+  const url = typed ?? env["SHOAL_CLUSTER"];
   if (url !== undefined && url !== "") return url;
   throw new ShoalError("BAD_OPTION", "no cluster is named", {
     hint: "Write --cluster nats://host:port, or set SHOAL_CLUSTER; `shoal up` starts a cluster on this machine.",

@@ -12,7 +12,8 @@ const shape: CommandShape = {
   name: "events",
   usage: "[job] [--task t7] [options]",
   takes: "job",
-  options: ["task", "state", "json", "help"],
+  options: ["task", "state", "cluster", "json", "help"],
+  ofCluster: true,
   about:
     "Tells what happened to a job or task and what was ordered, in causal order: time, entry, machine;\n" +
     '< for what happened, > for what was ordered because of it; "by #12" names the entry that caused it.\n\n' +

@@ -43,6 +43,8 @@ export interface CommandShape {
   /** What its one argument is; null: it takes none. */
   readonly takes: "job" | "worker" | null;
   readonly options: readonly OptionName[];
+  /** With --cluster, the question is about a job that was left to one. */
+  readonly ofCluster?: true;
   /** What an option means here, where that is not what it means elsewhere. */
   readonly abouts?: Readonly<Partial<Record<OptionName, string>>>;
 }
@@ -83,18 +85,24 @@ export async function perform(
       await out.write([await helpOf(shape)]);
       return exitCodes.success;
     }
-    const answer = await ask(line);
-    if (line.flags.has("json")) {
-      const { jsonDocument } = await import("./result-text.ts");
-      await out.write(
-        answer.document?.() ??
-          jsonDocument({ format: 1, ok: true, exitCode: exitCodes.success, ...answer.members?.() }),
-      );
-      return exitCodes.success;
-    }
-    const paint = await paintFor(around.env, isTTY === true);
-    const width = isTTY === true ? Math.min(Math.max(columns || 100, widthMin), widthMax) : Infinity;
-    await out.write(answer.text(paint, width));
+    const tell = async (asked: JobsLine): Promise<void> => {
+      const answer = await ask(asked);
+      if (asked.flags.has("json")) {
+        const { jsonDocument } = await import("./result-text.ts");
+        await out.write(
+          answer.document?.() ??
+            jsonDocument({ format: 1, ok: true, exitCode: exitCodes.success, ...answer.members?.() }),
+        );
+        return;
+      }
+      const paint = await paintFor(around.env, isTTY === true);
+      const width = isTTY === true ? Math.min(Math.max(columns || 100, widthMin), widthMax) : Infinity;
+      await out.write(answer.text(paint, width));
+    };
+    if (shape.ofCluster === true && line.text.cluster !== undefined) {
+      const { askCluster } = await import("./ask-cluster.ts");
+      await askCluster(line.text.cluster, line, tell);
+    } else await tell(line);
     return exitCodes.success;
   } catch (error) {
     return await fail(error, args, around, out);

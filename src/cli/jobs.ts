@@ -1,9 +1,9 @@
 // `shoal jobs`: the jobs of the state directory as a table.
 
 import { formatDuration } from "../base/units.ts";
-import { loadJobsApi, type JobInfo } from "./api.ts";
+import { loadClusterApi, loadJobsApi, type JobInfo, type SubmittedInfo } from "./api.ts";
 import type { ExitCode } from "./exit-codes.ts";
-import { perform, type CommandShape } from "./jobs-line.ts";
+import { perform, type Answer, type CommandShape } from "./jobs-line.ts";
 import type { Paint } from "./paint.ts";
 import { clip, escapeLine } from "./printable.ts";
 import type { Surroundings } from "./run.ts";
@@ -12,18 +12,48 @@ const shape: CommandShape = {
   name: "jobs",
   usage: "[options]",
   takes: null,
-  options: ["state", "json", "help"],
-  about: "Lists the jobs that ran or run with the state directory, the latest first.",
+  options: ["state", "cluster", "json", "help"],
+  about:
+    "Lists the jobs that ran or run with the state directory, or were left to a cluster, the latest first.",
 };
 
 export async function jobs(args: readonly string[], around: Surroundings): Promise<ExitCode> {
-  return await perform(shape, args, around, async ({ where }) => {
+  return await perform(shape, args, around, async ({ where, text }) => {
+    if (text.cluster !== undefined) return await submitted(text.cluster);
     const list = await (await loadJobsApi()).jobs(where);
     return {
       members: () => ({ jobs: list }),
       text: (paint) => [`${jobLines(list, paint, Date.now()).join("\n")}\n`],
     };
   });
+}
+
+async function submitted(url: string): Promise<Answer> {
+  const asked = await (await loadClusterApi()).clusterJobs(url);
+  try {
+    const list = await asked.list();
+    return {
+      members: () => ({ jobs: list }),
+      text: (paint) => [`${submittedLines(list, paint, Date.now()).join("\n")}\n`],
+    };
+  } finally {
+    await asked.close();
+  }
+}
+
+function submittedLines(list: readonly SubmittedInfo[], paint: Paint, now: number): string[] {
+  if (list.length === 0) return ["No jobs yet: shoal submit <job.ts> --cluster … leaves one to the cluster."];
+  const rows = list.map(({ id, job, state, submittedAt, endedAt, leader, leaders }) => [
+    id,
+    clip(escapeLine(job), 32),
+    state,
+    localTime(submittedAt),
+    formatDuration((endedAt ?? now) - submittedAt),
+    leader === null ? "" : `led by ${leader}${leaders > 1 ? `, the ${leaders}th` : ""}`,
+  ]);
+  return table(["id", "job", "state", "submitted", "for", ""], rows, paint, (i) =>
+    list[i]!.state === "queued" ? "dim" : colours[list[i]!.state as "running"],
+  );
 }
 
 const colours: Readonly<Record<JobInfo["state"], keyof Paint>> = {
@@ -48,6 +78,16 @@ export function jobLines(list: readonly JobInfo[], paint: Paint, now: number): s
       : "",
   ]);
   const head = ["run", "job", "state", "began", "took", "", ""];
+  return table(head, rows, paint, (i) => colours[list[i]!.state]);
+}
+
+/** The third column has the row's colour; the fifth, a time, stands right. */
+function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  paint: Paint,
+  colourOf: (row: number) => keyof Paint,
+): string[] {
   const widths = head.map((cell, i) => Math.max(cell.length, ...rows.map((row) => row[i]!.length)));
   const line = (cells: readonly string[], colour?: keyof Paint): string =>
     cells
@@ -57,7 +97,7 @@ export function jobLines(list: readonly JobInfo[], paint: Paint, now: number): s
       })
       .join("  ")
       .trimEnd();
-  return [paint.dim(line(head)), ...rows.map((row, i) => line(row, colours[list[i]!.state]))];
+  return [paint.dim(line(head)), ...rows.map((row, i) => line(row, colourOf(i)))];
 }
 
 /** "2026-11-20 10:45:01", in the machine's time zone. */

@@ -10,7 +10,8 @@ const shape: CommandShape = {
   name: "report",
   usage: "[job] [--explain] [options]",
   takes: "job",
-  options: ["explain", "state", "json", "help"],
+  options: ["explain", "state", "cluster", "json", "help"],
+  ofCluster: true,
   about: `Says where a job's time went: computing, and what was lost, by cause.\n\n${jobHelp}`,
 };
 

@@ -103,6 +103,7 @@ class Scripted {
         };
       },
       run: run as Awaited<ReturnType<Api["connect"]>>["run"],
+      submit: () => Promise.reject(new Error("nothing is submitted here")),
       close: async () => {
         this.closed++;
       },

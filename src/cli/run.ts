@@ -7,6 +7,7 @@ import type { Writable } from "node:stream";
 import { ShoalError } from "../errors.ts";
 import type { Api, JobDescription, JobResult, LoadApi, Report, RunOptions } from "./api.ts";
 import { errorMembers } from "./error-json.ts";
+import { clusterOf } from "./cluster-options.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { OutputStream } from "./output-stream.ts";
@@ -31,7 +32,18 @@ export interface Surroundings {
 }
 
 /** Runs `shoal run <args>` and returns the exit code. Never rejects. */
-export async function run(args: readonly string[], around: Surroundings): Promise<ExitCode> {
+export const run = (args: readonly string[], around: Surroundings): Promise<ExitCode> =>
+  perform("run", args, around);
+
+/** The same of `shoal submit <args>`: the job is left to a cluster. */
+export const submit = (args: readonly string[], around: Surroundings): Promise<ExitCode> =>
+  perform("submit", args, around);
+
+async function perform(
+  verb: "run" | "submit",
+  args: readonly string[],
+  around: Surroundings,
+): Promise<ExitCode> {
   const out = new OutputStream(around.stdout);
   const paint = await paintFor(around.env, around.stderr.isTTY === true);
   // Known before the line is parsed, so that a mistake in the line is told as asked for, too.
@@ -43,13 +55,16 @@ export async function run(args: readonly string[], around: Surroundings): Promis
       await out.write([runHelp(null)]);
       return exitCodes.success;
     }
-    return await new Run(line.job, line, around, out, paint).perform();
+    const flags =
+      verb === "run" ? line.flags : { ...line.flags, cluster: clusterOf(line.flags.cluster, around.env) };
+    return await new Run(verb, line.job, { ...line, flags }, around, out, paint).perform();
   } catch (error) {
     return await fail(error, { around, out, paint, json, job: null });
   }
 }
 
 class Run {
+  private readonly verb: "run" | "submit";
   private readonly job: string;
   private readonly line: RunLine;
   private readonly around: Surroundings;
@@ -59,7 +74,15 @@ class Run {
   private readonly controller = new AbortController();
   private description: JobDescription | null = null;
 
-  constructor(job: string, line: RunLine, around: Surroundings, out: OutputStream, paint: Paint) {
+  constructor(
+    verb: "run" | "submit",
+    job: string,
+    line: RunLine,
+    around: Surroundings,
+    out: OutputStream,
+    paint: Paint,
+  ) {
+    this.verb = verb;
     this.job = job;
     this.line = line;
     this.around = around;
@@ -93,6 +116,8 @@ class Run {
         }
         const { parseParameters } = await parsing;
         const parameters = parseParameters(this.description.parameters, this.line.rest);
+        if (this.verb === "submit")
+          return await this.submitted(await shoal.submit(this.job, parameters, this.runOptions()));
         result = await shoal.run(this.job, parameters, this.runOptions());
       } finally {
         await shoal.close();
@@ -108,6 +133,18 @@ class Run {
     } finally {
       stopListening();
     }
+  }
+
+  private async submitted(id: string): Promise<ExitCode> {
+    const { json, cluster } = this.line.flags;
+    if (json) {
+      const { jsonDocument } = await import("./result-text.ts");
+      await this.out.write(jsonDocument({ format: 1, ok: true, exitCode: exitCodes.success, id }));
+    } else {
+      await this.out.write([`${id}\n`]);
+      this.print(`left to the cluster; shoal attach ${id} --cluster ${escapeLine(cluster!)} follows it`);
+    }
+    return exitCodes.success;
   }
 
   private cancel(signal: NodeJS.Signals): void {
@@ -230,7 +267,7 @@ async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promi
   return await Promise.race([promise, aborted]);
 }
 
-async function liveLine(screen: Screen): Promise<LiveLine> {
+export async function liveLine(screen: Screen): Promise<LiveLine> {
   const { createLogUpdate } = await import("log-update");
   return createLogUpdate(screen as NodeJS.WriteStream);
 }

@@ -46,6 +46,18 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     about: "predict a finished job's time on other slots: shoal what-if [job] --slots 4,16,64",
     perform: async (args, around) => (await import("./what-if.ts")).whatIf(args, around),
   },
+  submit: {
+    about: "leave a job to a cluster: shoal submit job.ts [its parameters] --cluster nats://host",
+    perform: async (args, around) => (await import("./run.ts")).submit(args, around),
+  },
+  attach: {
+    about: "follow a job that was left to a cluster: shoal attach s12",
+    perform: async (args, around) => (await import("./submitted.ts")).attach(args, around),
+  },
+  cancel: {
+    about: "cancel a job that was left to a cluster: shoal cancel s12",
+    perform: async (args, around) => (await import("./submitted.ts")).cancel(args, around),
+  },
   worker: {
     about: "offer this machine's slots to a cluster: shoal worker --cluster nats://host",
     perform: async (args, around) => (await import("./worker.ts")).worker(args, around),

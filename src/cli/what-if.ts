@@ -11,7 +11,8 @@ const shape: CommandShape = {
   name: "what-if",
   usage: "[job] --slots 4,16,64,1000 [options]",
   takes: "job",
-  options: ["slots", "state", "json", "help"],
+  options: ["slots", "state", "cluster", "json", "help"],
+  ofCluster: true,
   about:
     "Predicts how long a finished job would take on other numbers of slots, by running the real coordinator in the\n" +
     `simulator on the task times of its journal; with the model's error on that very run.\n\n${jobHelp}`,

@@ -11,7 +11,8 @@ const shape: CommandShape = {
   name: "why",
   usage: "[job] [--task t7] [options]",
   takes: "job",
-  options: ["task", "state", "json", "help"],
+  options: ["task", "state", "cluster", "json", "help"],
+  ofCluster: true,
   about: [
     "Says why a job is not finished, why slots are idle, why a task failed. A job that runs now is asked itself.",
     jobHelp,

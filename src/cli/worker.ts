@@ -24,7 +24,7 @@ const shape: CommandShape = {
 
 export async function worker(args: readonly string[], around: Surroundings): Promise<ExitCode> {
   return await perform(shape, args, around, async (line) => {
-    const url = clusterOf(line, around.env);
+    const url = clusterOf(line.text.cluster, around.env);
     const api = await loadClusterApi();
     const note = (text: string): void => void around.stderr.write(`${escapeLine(text)}\n`);
     let leave = (): void => {};

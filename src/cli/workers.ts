@@ -29,7 +29,7 @@ const drainShape: CommandShape = {
 
 export async function workers(args: readonly string[], around: Surroundings): Promise<ExitCode> {
   return await perform(workersShape, args, around, async (line) => {
-    const list = await (await loadClusterApi()).workers(clusterOf(line, around.env));
+    const list = await (await loadClusterApi()).workers(clusterOf(line.text.cluster, around.env));
     return {
       members: () => ({ workers: list }),
       text: (paint) => [`${workerLines(list, paint).join("\n")}\n`],
@@ -44,7 +44,7 @@ export async function drain(args: readonly string[], around: Surroundings): Prom
         hint: "Write: shoal drain w3 --cluster nats://…",
       });
     }
-    await (await loadClusterApi()).drainWorker(clusterOf(line, around.env), line.argument);
+    await (await loadClusterApi()).drainWorker(clusterOf(line.text.cluster, around.env), line.argument);
     return {
       members: () => ({ worker: line.argument }),
       text: () => [`${escapeLine(line.argument!)} takes no new job, and leaves when its job is over\n`],

@@ -207,7 +207,9 @@ class JobRun {
   }
 
   private async commit(winners: readonly AttemptId[]): Promise<void> {
-    const { output } = this.started;
+    const { output, journal } = this.started;
+    // Where others may take the job, who publishes must still be the one who may: whose journal is not, finds out here.
+    if (this.request.settings.journalFile !== undefined) await journal.durable();
     if (output !== null) {
       await output.commit(winners.map((attempt, part) => ({ attempt, part })));
     } else if (this.sinkStage.output.kind === "sink") {

@@ -15,8 +15,11 @@ export class RunJournal {
   private readonly journal: Journal;
   private readonly firstId: number;
 
-  /** `lastEntry`: the highest id so far. */
-  constructor(journal: Journal, lastEntry: number, opened: RunOpened) {
+  private readonly isElsewhere: boolean;
+
+  /** `lastEntry`: the highest id so far. `isElsewhere`: what is durable is not only on this machine. */
+  constructor(journal: Journal, lastEntry: number, opened: RunOpened, isElsewhere: boolean) {
+    this.isElsewhere = isElsewhere;
     this.journal = journal;
     this.firstId = lastEntry;
     journal.append(opened);
@@ -53,14 +56,19 @@ export class RunJournal {
     return numbered;
   }
 
+  /** Resolves when everything so far is safe from the death of this machine. Rejects if the journal is broken. */
+  async durable(): Promise<void> {
+    await this.journal.durable();
+  }
+
   hashed(splits: readonly (readonly [number, string])[]): void {
     this.journal.append({ kind: "hashed", splits });
   }
 
-  /** The incarnation is over. A success need not be durable: its output is. */
+  /** The incarnation is over. A success need not be durable, its output is; but others are to know of it. */
   async close(at: number, outcome: JobOutcome, report: unknown, cpu: CpuUse): Promise<void> {
     this.journal.append({ kind: "closed", at, outcome, report, cpu });
-    await this.journal.close(outcome.kind !== "succeeded");
+    await this.journal.close(outcome.kind !== "succeeded" || this.isElsewhere);
   }
 
   /** The process could not begin. */

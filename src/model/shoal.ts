@@ -8,11 +8,10 @@ import { fileURLToPath } from "node:url";
 import { bundle } from "../bundle/bundle.ts";
 import { ShoalError } from "../errors.ts";
 import type { Driver } from "../driver/driver.ts";
-import type { ProgramRef } from "../executor/program.ts";
-import { isJob, type Job, type Parameters } from "../plan/job.ts";
+import { isJob, type Job, type Parameters, type ParameterValue } from "../plan/job.ts";
 import { fillParameters } from "../plan/parameters.ts";
 import { currentRegistry } from "../plan/registry.ts";
-import type { JobDescription, PreparedJob } from "../protocol/run.ts";
+import type { JobDescription } from "../protocol/run.ts";
 import type { Progress } from "../report/observer.ts";
 import type { Report } from "../report/report.ts";
 import type { CallFigures, CallPlane, DrainResult } from "../driver/call-plane.ts";
@@ -22,7 +21,9 @@ import type { Inputs } from "./calls/item-source.ts";
 import type { MapOptions, MapOutcome, MapResults } from "./calls/map.ts";
 import type { Remote, RemoteFunction } from "./calls/remote.ts";
 import type { ModuleBundle } from "./calls/remote-module.ts";
-import { runJob } from "./job-run.ts";
+import { runProgram } from "./run-program.ts";
+import type { Submission } from "./submitted/client.ts";
+import type { SegmentFile } from "../store/journal/journal.ts";
 import { unlessAborted } from "./unless-aborted.ts";
 
 /** A job: the value itself, or the file that exports it. */
@@ -61,6 +62,8 @@ export interface JobResult<R> {
 
 export interface ShoalSettings {
   readonly driver: Driver;
+  /** Files of the journal that are more than files of this machine. Absent: they are not. */
+  readonly journalFile?: (file: string, isNew: boolean) => SegmentFile;
   /** Makes the call plane, when a function is first used; and the bundle of a module, by its name as it was given. */
   readonly calls: () => CallPlane;
   readonly bundle: (module: string) => Promise<ModuleBundle>;
@@ -70,6 +73,8 @@ export interface ShoalSettings {
   readonly stateDir: string;
   /** Relative paths of jobs are relative to this directory. */
   readonly directory: string;
+  /** Leaves a job to the cluster, and returns its id. Absent: this is one machine. */
+  readonly submit?: (submission: Submission) => Promise<string>;
   /** Takes what user code prints in slots of other machines. */
   readonly onPrint: (text: string) => void;
   /** URL of the executor's module. */
@@ -211,28 +216,52 @@ export class Shoal {
     checkOptions(options);
     options.signal?.throwIfAborted();
     const { program, bundle: hash, description } = await unlessAborted(options.signal, this.open(job));
-    const defaults = Object.fromEntries(
-      description.parameters.map((parameter) => [parameter.name, parameter.default]),
-    );
-    const filled = fillParameters(defaults, parameters);
-    const prepare = async (splitBytes: number | null): Promise<PreparedJob> => {
-      const request = { parameters: filled, partitions: options.partitions ?? null, splitBytes };
-      return (await unlessAborted(
-        options.signal,
-        this.settings.driver.call(program, "prepare", request),
-      )) as PreparedJob;
-    };
-    const prepared = await prepare(options.splitBytes ?? null);
-    return await runJob({
+    return await runProgram({
       settings: this.settings,
       program,
       bundle: hash,
       description,
-      parameters: filled,
-      prepared,
-      prepare,
+      parameters: fillParameters(defaultsOf(description), parameters),
       options,
       startedAt,
+    });
+  }
+
+  /**
+   * Leaves a job to the cluster that this is connected to, and returns its id: the cluster does it, whatever becomes of
+   * this process. `clusterJobs()` follows it, cancels it, and answers questions about it.
+   *
+   * Rejects as `run` does before the job begins; BAD_OPTION if this is no cluster.
+   *
+   * @example
+   * await using shoal = await connect("nats://127.0.0.1:4222");
+   * const id = await shoal.submit(new URL("./wordcount.ts", import.meta.url), { input: "/data/*.txt" });
+   */
+  async submit(
+    job: JobRef,
+    parameters: Readonly<Record<string, unknown>> = {},
+    options: Pick<RunOptions, "partitions" | "splitBytes" | "overwrite" | "taskTimeoutMs"> = {},
+  ): Promise<string> {
+    const { submit, directory } = this.settings;
+    if (submit === undefined) {
+      throw new ShoalError("BAD_OPTION", "jobs are submitted to a cluster, and this is one machine", {
+        hint: 'Connect to one: connect("nats://host:4222").',
+      });
+    }
+    checkOptions(options);
+    const { program, description } = await this.open(job);
+    const { partitions, splitBytes, overwrite, taskTimeoutMs } = options;
+    return await submit({
+      description,
+      program,
+      directory,
+      parameters: fillParameters(defaultsOf(description), parameters),
+      options: {
+        ...(partitions === undefined ? {} : { partitions }),
+        ...(splitBytes === undefined ? {} : { splitBytes }),
+        ...(overwrite === undefined ? {} : { overwrite }),
+        ...(taskTimeoutMs === undefined ? {} : { taskTimeoutMs }),
+      },
     });
   }
 
@@ -249,13 +278,13 @@ export class Shoal {
 
   private async open(
     job: JobRef,
-  ): Promise<{ program: ProgramRef; bundle: string; description: JobDescription }> {
+  ): Promise<{ program: Submission["program"]; bundle: string; description: JobDescription }> {
     if (this.isClosed) throw new ShoalError("CLOSED", "the connection was closed");
     const { stateDir, directory, driver, executor, runtime } = this.settings;
     driver.warm?.();
     const entry = await entryOf(job, directory);
     const bundled = await bundle(entry, { stateDir, runtimeExports: runtime.exports });
-    const program: ProgramRef = {
+    const program = {
       module: executor,
       data: {
         bundle: bundled.file,
@@ -274,6 +303,9 @@ export class Shoal {
     return { program, bundle: bundled.hash, description };
   }
 }
+
+const defaultsOf = ({ parameters }: JobDescription): Record<string, ParameterValue> =>
+  Object.fromEntries(parameters.map((parameter) => [parameter.name, parameter.default]));
 
 async function entryOf(job: JobRef, directory: string): Promise<string> {
   if (typeof job === "string") {

@@ -119,6 +119,7 @@ const figures = shoal.callFigures();
 await new Promise((resolve) => setTimeout(resolve, 100));
 const after = { memory: memory(), handles: handles() };
 await shoal.close();
+await new Promise((resolve) => setTimeout(resolve, 100)); // handles of processes that have ended close a turn later
 const closed = handles();
 rmSync(stateDir, { recursive: true, force: true });
 

@@ -63,8 +63,17 @@ const marked = new Marked();
 const { checkFinishedOnce } = await importEngine("test/checkers/finished-once.ts");
 
 const command = (output) => [
-  ...["run", path.join(root, "bench/word-count.ts"), "--input", input, "--output", output, "--quiet"],
-  ...["--split-size", `${Math.max(1, Math.floor((size * 1024) / 64))}k`, "--partitions", "16"],
+  "run",
+  path.join(root, "bench/word-count.ts"),
+  "--input",
+  input,
+  "--output",
+  output,
+  "--quiet",
+  "--split-size",
+  `${Math.max(1, Math.floor((size * 1024) / 64))}k`,
+  "--partitions",
+  "16",
 ];
 
 function start(file, args, directory, log) {
@@ -123,17 +132,9 @@ async function startServers(directory) {
   const all = ports.map((port, n) => ({
     port,
     args: [
-      ...[
-        "-a",
-        "127.0.0.1",
-        "-p",
-        String(port),
-        "-js",
-        "-sd",
-        path.join(directory, `nats-${n}`),
-        "-n",
-        `n${n}`,
-      ],
+      ...`-a 127.0.0.1 -p ${port} -js -n n${n}`.split(" "),
+      "-sd",
+      path.join(directory, `nats-${n}`),
       ...(servers === 1 ? [] : ["--cluster_name", "chaos", "--cluster", `nats://127.0.0.1:${routes[n]}`]),
       ...(servers === 1 ? [] : ["--routes", routes.map((route) => `nats://127.0.0.1:${route}`).join(",")]),
     ],
@@ -156,8 +157,16 @@ async function chaos(seed, right) {
   const nats = await startServers(directory);
   const url = `nats://${nats.map(({ port }) => `127.0.0.1:${port}`).join(",")}`;
   const workerArgs = (n) => [
-    ...[cli, "worker", "--cluster", url, "--slots", "1", "--isolation", "process"],
-    ...["--directory", path.join(directory, `w${n}`)],
+    cli,
+    "worker",
+    "--cluster",
+    url,
+    "--slots",
+    "1",
+    "--isolation",
+    "process",
+    "--directory",
+    path.join(directory, `w${n}`),
   ];
   const startWorker = (n) =>
     start(process.execPath, workerArgs(n), directory, path.join(directory, `worker-${n}.log`));

@@ -25,7 +25,7 @@ export function backups(lateMsMax = Infinity): Checker {
     if (
       view.isEnding ||
       view.incarnation === 0 ||
-      freeSlots(view) <= 0 ||
+      view.freeSlots <= 0 ||
       backupsOf(view).length >= backupsMax(view)
     )
       return;
@@ -90,8 +90,6 @@ export function backups(lateMsMax = Infinity): Checker {
 const backupsOf = (view: View): InFlight[] => [...view.inFlight.values()].filter(({ isBackup }) => isBackup);
 
 const totalSlots = (view: View): number => [...view.workers.values()].reduce((sum, slots) => sum + slots, 0);
-
-const freeSlots = (view: View): number => totalSlots(view) - view.inFlight.size;
 
 const backupsMax = (view: View): number =>
   Math.max(1, Math.floor(view.spec.limits.backupSlotShare * totalSlots(view)));

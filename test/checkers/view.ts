@@ -79,6 +79,14 @@ export class View {
     return this.stageOfTask[task]!;
   }
 
+  /** Of workers that are not paused. */
+  get freeSlots(): number {
+    let free = 0;
+    for (const [worker, slots] of this.workers) if (!this.paused.has(worker)) free += slots;
+    for (const { worker } of this.inFlight.values()) if (!this.paused.has(worker)) free--;
+    return free;
+  }
+
   tasksOf(stage: StageIndex): TaskNumber[] {
     return Array.from({ length: this.spec.stages[stage]!.tasks }, (_, index) => this.firsts[stage]! + index);
   }

@@ -8,9 +8,7 @@ export const workConserving = (): Checker => ({
   name: "work-conserving",
   after({ event }, view) {
     if (view.isEnding || view.incarnation === 0) return;
-    let free = 0;
-    for (const [worker, slots] of view.workers) if (!view.paused.has(worker)) free += slots;
-    for (const { worker } of view.inFlight.values()) if (!view.paused.has(worker)) free--;
+    const free = view.freeSlots;
     if (free <= 0) return;
     const task = runnableTask(view);
     must(task === null, () => `after ${event.kind} ${free} slots are free, and t${task} could run`);

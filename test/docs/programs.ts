@@ -18,6 +18,7 @@ export interface Session {
 export async function runDocument(
   name: string,
   replaced: Readonly<Record<string, string>> = {},
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Session> {
   let text = readFileSync(path.resolve(import.meta.dirname, "../../docs", name), "utf8");
   for (const [from, to] of Object.entries(replaced)) text = text.replaceAll(from, to);
@@ -42,7 +43,7 @@ export async function runDocument(
     encoding: "utf8",
     env: {
       ...process.env,
-      PATH: `${project.at("bin")}:${path.dirname(process.execPath)}:${process.env["PATH"]}`,
+      PATH: `${project.at("bin")}:${path.dirname(process.execPath)}:${env["PATH"] ?? process.env["PATH"]}`,
     },
   });
   return {

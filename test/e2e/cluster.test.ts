@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { freePort, startNats, type NatsServer } from "../kit/nats.ts";
+import { freePort, natsEnv, startNats, type NatsServer } from "../kit/nats.ts";
 import { isRunning, until } from "../kit/processes.ts";
 import { booksDir, Project, type Running } from "./harness.ts";
 
@@ -88,8 +88,16 @@ describe("jobs on two workers", () => {
     expect(here.stderr).not.toContain("error");
     expect(here.code).toBe(0);
     const there = await project.shoal(
-      ...["run", `jobs/${job}`, ...args, "--output", `there-${job}`, "--split-size", "64k"],
-      ...["--cluster", project.url, "--fresh"],
+      "run",
+      `jobs/${job}`,
+      ...args,
+      "--output",
+      `there-${job}`,
+      "--split-size",
+      "64k",
+      "--cluster",
+      project.url,
+      "--fresh",
     );
     expect(there.stderr).not.toContain("error");
     expect(there.code).toBe(0);
@@ -270,7 +278,17 @@ describe("a cluster on this machine", () => {
       'import { job, read } from "shoal";\nexport default job({ input: "data.txt" }, ({ input }) => read.lines(input).count());\n',
     );
     const port = String(await freePort());
-    const up = await project.shoal("up", "--workers", "2", "--slots", "1", "--port", port, "--json");
+    const up = await project.startWith(
+      natsEnv(),
+      "up",
+      "--workers",
+      "2",
+      "--slots",
+      "1",
+      "--port",
+      port,
+      "--json",
+    ).ended;
     expect(up.stderr).toBe("");
     const { url, nats, workers } = JSON.parse(up.stdout) as { url: string; nats: number; workers: number[] };
     try {

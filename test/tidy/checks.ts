@@ -15,6 +15,7 @@ export const floors: readonly string[] = [
   "dashboard",
   "index.ts",
   "cluster.ts",
+  "lead.ts",
   "connect.ts",
   "model",
   "report",

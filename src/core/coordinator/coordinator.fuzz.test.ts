@@ -73,6 +73,7 @@ class Witness {
   readonly inFlight = new Map<AttemptId, Assigned>();
   readonly workers = new Map<WorkerId, number>();
   readonly lostWorkers = new Set<WorkerId>();
+  readonly paused = new Map<WorkerId, "silent" | "leaving">();
   isCommitting = false;
   isFinished = false;
   private readonly job: JobSpec;
@@ -128,6 +129,10 @@ class Witness {
   private seeEvent(event: CoordinatorEvent, isIgnored: boolean): void {
     if (event.kind === "OutputsAdopted") this.seeAdopted(event);
     if (event.kind === "WorkerJoined" && !isIgnored) this.workers.set(event.worker, event.slots);
+    if (event.kind === "WorkerPaused" && !isIgnored && this.paused.get(event.worker) !== "leaving")
+      this.paused.set(event.worker, event.why);
+    if (event.kind === "WorkerResumed" && this.paused.get(event.worker) === "silent")
+      this.paused.delete(event.worker);
     if (event.kind === "WorkerLost") {
       if (this.workers.delete(event.worker)) this.lostWorkers.add(event.worker);
       for (const { attempt, worker } of this.inFlight.values()) {
@@ -149,6 +154,7 @@ class Witness {
     const why = (): string => describe(effect);
     switch (effect.kind) {
       case "AssignAttempt":
+        check(!this.paused.has(effect.worker), why);
         return this.seeAssigned(effect, why);
       case "CancelAttempt": {
         const assigned = this.inFlight.get(effect.attempt);
@@ -265,7 +271,7 @@ function sensible(chances: Rng, witness: Witness, everSeen: readonly AttemptId[]
   }
   if (witness.isCommitting)
     return chance(chances, 0.8) ? { kind: "OutputCommitted" } : { kind: "CommitFailed", error };
-  if (one === undefined || pick < 18) return { kind: "TimePassed" };
+  if (one === undefined || pick < 22) return { kind: "TimePassed" };
   const { attempt, worker } = one;
   if (pick < 45) return { kind: "AttemptStarted", attempt, worker, slot: 0 };
   if (pick < 47) return { kind: "AttemptProgressed", attempt, recordsIn: 1, bytesIn: 1 };
@@ -388,7 +394,9 @@ function play(seed: number): { trace: string[]; outcome: string } {
   for (let step = 0; !witness.isFinished; step++) {
     check(step < 500, () => "the job does not end");
     const [one] = witness.inFlight.values();
-    if (witness.workers.size === 0) give({ kind: "WorkerJoined", worker: workerId(1000), slots: 2 });
+    // Whoever is left may be silent, or leaving.
+    if (!witness.workers.has(workerId(1000)))
+      give({ kind: "WorkerJoined", worker: workerId(1000), slots: 2 });
     else if (witness.isCommitting) give({ kind: "OutputCommitted" });
     else {
       check(one !== undefined, () => "nothing is in flight, and the job is not over");

@@ -53,7 +53,7 @@ const staleMs = 3_600_000;
 
 export class Agent {
   private readonly options: AgentOptions;
-  private readonly connection: ClusterConnection;
+  readonly connection: ClusterConnection;
   private readonly pool: SlotPool;
   private readonly blocks: BlockServer;
   private readonly leases: LeasedSlots;

@@ -2,10 +2,10 @@
 //
 // Not here: what the messages mean. Owner of: the client, whether NATS is away.
 
-import { jetstreamManager } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm, type KV } from "@nats-io/kv";
 import { Objm, type ObjectStore } from "@nats-io/obj";
-import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { connect, headers, type NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as wait } from "node:timers/promises";
 import { ShoalError } from "../../errors.ts";
 import { parseClusterUrl, redacted, Subjects } from "./subjects.ts";
@@ -16,6 +16,7 @@ export const protocolVersion = 1;
 const connectTimeoutMs = 3000;
 /** JetStream may be without a leader for a while: what it is asked is asked again for so long. */
 const patienceMs = 30_000;
+const appendTimeoutMs = 3000;
 
 export type Message = Readonly<Record<string, unknown>>;
 
@@ -137,10 +138,130 @@ export class ClusterConnection {
       const bucket = await this.openBucket();
       const entry = await bucket.get(key);
       const next = (entry === null || entry.operation !== "PUT" ? 0 : Number(entry.string())) + 1;
-      if (entry === null) await bucket.create(key, String(next));
-      else await bucket.update(key, String(next), entry.revision);
+      try {
+        if (entry === null) await bucket.create(key, String(next));
+        else await bucket.update(key, String(next), entry.revision);
+      } catch (error) {
+        throw isConflict(error) ? new Error("temporarily: another was first", { cause: error }) : error;
+      }
       return next;
     });
+  }
+
+  /** Of a key of the bucket; null: there is none. */
+  async getKey(key: string): Promise<Keyed | null> {
+    return await this.patiently(`reading ${key}`, async () => {
+      const entry = await (await this.openBucket()).get(key);
+      return entry === null || entry.operation !== "PUT"
+        ? null
+        : { text: entry.string(), revision: entry.revision };
+    });
+  }
+
+  /** By compare-and-set: `revision` null makes the key. Null: somebody else was first; else its new revision. */
+  async setKey(key: string, text: string, revision: number | null): Promise<number | null> {
+    return await this.patiently(`writing ${key}`, async () => {
+      const bucket = await this.openBucket();
+      try {
+        return await (revision === null ? bucket.create(key, text) : bucket.update(key, text, revision));
+      } catch (error) {
+        if (isConflict(error)) return null;
+        throw error;
+      }
+    });
+  }
+
+  async deleteKey(key: string): Promise<void> {
+    await this.patiently(`deleting ${key}`, async () => (await this.openBucket()).purge(key));
+  }
+
+  /** Tells of each key of that pattern, now and whenever it changes; null: it is gone. Returns how to end it. */
+  async watchKeys(pattern: string, tell: (key: string, text: string | null) => void): Promise<() => void> {
+    const changes = await this.patiently(`watching ${pattern}`, async () =>
+      (await this.openBucket()).watch({ key: pattern }),
+    );
+    void (async () => {
+      for await (const entry of changes) tell(entry.key, entry.operation === "PUT" ? entry.string() : null);
+    })();
+    return () => changes.stop();
+  }
+
+  /** Names of the keys of the bucket that begin so. */
+  async keysOf(prefix: string): Promise<string[]> {
+    return await this.patiently(`listing ${prefix}`, async () => {
+      const names: string[] = [];
+      for await (const key of await (await this.openBucket()).keys(`${prefix}>`)) names.push(key);
+      return names;
+    });
+  }
+
+  /** The stream of submitted jobs' journals, made if it is not there. */
+  async openJournals(): Promise<void> {
+    const { journals, journal } = this.subjects;
+    await this.patiently(`opening ${journals}`, async () => {
+      const manager = await jetstreamManager(this.nc);
+      try {
+        await manager.streams.info(journals);
+      } catch (error) {
+        if (!/stream not found|404/i.test(textOf(error))) throw error;
+        await manager.streams.add({ name: journals, subjects: [journal.call(this.subjects, "*")] });
+      }
+    });
+  }
+
+  /**
+   * Appends to a job's journal, if its last message is `last`; `id` tells one that is tried again from another. Returns
+   * the number of the message; null: somebody else has appended.
+   */
+  async appendJournal(
+    job: string,
+    last: number,
+    { id, segment, place, bytes }: JournalMessage & { readonly id: string },
+  ): Promise<number | null> {
+    return await this.patiently(`appending to the journal of ${job}`, async () => {
+      const told = headers();
+      told.set("segment", segment);
+      told.set("place", place);
+      try {
+        const { seq } = await jetstream(this.nc, { timeout: appendTimeoutMs }).publish(
+          this.subjects.journal(job),
+          bytes,
+          { headers: told, msgID: id, expect: { lastSubjectSequence: last } },
+        );
+        return seq;
+      } catch (error) {
+        if (isConflict(error)) return null;
+        throw error;
+      }
+    });
+  }
+
+  /** The messages of a job's journal, in order, from number `first` on. */
+  async *readJournal(job: string, first: number): AsyncGenerator<JournalMessage & { readonly seq: number }> {
+    const { journals } = this.subjects;
+    const subject = this.subjects.journal(job);
+    for (let from = first; ;) {
+      const message = await this.patiently(`reading the journal of ${job}`, async () => {
+        const manager = await jetstreamManager(this.nc);
+        try {
+          return await manager.streams.getMessage(journals, { seq: from, next_by_subj: subject } as never);
+        } catch (error) {
+          if (/not found|no message found|404/i.test(textOf(error))) return null;
+          throw error;
+        }
+      });
+      if (message === null) return;
+      const { seq, header, data } = message;
+      yield { seq, segment: header.get("segment"), place: header.get("place"), bytes: data };
+      from = seq + 1;
+    }
+  }
+
+  async purgeJournal(job: string): Promise<void> {
+    const filter = this.subjects.journal(job);
+    await this.patiently(`deleting the journal of ${job}`, async () =>
+      (await jetstreamManager(this.nc)).streams.purge(this.subjects.journals, { filter }),
+    );
   }
 
   async putObject(store: string, name: string, bytes: Uint8Array): Promise<void> {
@@ -221,9 +342,27 @@ export class ClusterConnection {
   }
 }
 
+/** Bytes of a journal's segment: all that was written at once, or the piece of it that `place` tells, as "2/3". */
+export interface JournalMessage {
+  readonly segment: string;
+  readonly place: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A value of the bucket, and the number of its last change. */
+export interface Keyed {
+  readonly text: string;
+  readonly revision: number;
+}
+
 export type Reply = (answer: string) => void;
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Somebody else was first. */
+const isConflict = (error: unknown): boolean =>
+  /wrong last sequence|key exists|10071/i.test(textOf(error)) ||
+  (error as { code?: unknown } | null)?.code === 10071;
 
 /** No leader at the moment, no answer in time, somebody else was first, the connection broke: it can succeed later. */
 function isRetryable(error: unknown): boolean {
@@ -231,9 +370,7 @@ function isRetryable(error: unknown): boolean {
   const text = textOf(error);
   return (
     /Timeout|NoResponders|Disconnect|JetStreamNotEnabled|RequestError|ClosedConnection/i.test(name) ||
-    /timeout|no responders|not available|temporarily|no leader|wrong last sequence|key exists|disconnect|not enabled|503|408/i.test(
-      text,
-    )
+    /timeout|no responders|not available|temporarily|no leader|disconnect|not enabled|503|408/i.test(text)
   );
 }
 

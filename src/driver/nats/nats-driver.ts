@@ -28,7 +28,7 @@ export interface NatsOptions extends Omit<SlotPoolOptions, "slots"> {
 export class NatsDriver implements Driver {
   readonly name = "nats";
   private readonly options: NatsOptions;
-  private readonly connection: ClusterConnection;
+  readonly connection: ClusterConnection;
   private readonly pool: SlotPool;
   private readonly homes = new Map<JobId, ReadonlyMap<AttemptId, Home>>();
   private readonly market: SlotMarket;

@@ -9,7 +9,11 @@
 //   shoal.<cluster>.lease.<w>.<lease>.up         frames from a slot of worker w that a client has leased for calls
 //   shoal.<cluster>.lease.<w>.<lease>.down       the other way
 //
-//   bucket shoal_<cluster>                       the number of the last worker
+//   shoal.<cluster>.job.<id>.said                what the host of a submitted job tells who follows it
+//   shoal.<cluster>.job.<id>.cancel              asked by anyone, answered by the host
+//   shoal.<cluster>.journal.<id>                 journals of submitted jobs: stream shoal_<cluster>_journals
+//
+//   bucket shoal_<cluster>                       the number of the last worker; submitted jobs, and who leads them
 //   object stores shoal_<cluster>_bundles, …_results
 
 import { ShoalError } from "../../errors.ts";
@@ -50,6 +54,23 @@ export class Subjects {
 
   lease(worker: string, lease: string, way: "up" | "down"): string {
     return `${this.prefix}.lease.${worker}.${lease}.${way}`;
+  }
+
+  said(job: string): string {
+    return `${this.prefix}.job.${job}.said`;
+  }
+
+  cancel(job: string): string {
+    return `${this.prefix}.job.${job}.cancel`;
+  }
+
+  /** `job` ">": of all. */
+  journal(job: string): string {
+    return `${this.prefix}.journal.${job}`;
+  }
+
+  get journals(): string {
+    return `shoal_${this.cluster}_journals`;
   }
 
   get bucket(): string {

@@ -17,7 +17,7 @@ import { PastFold, type Past } from "../../protocol/past.ts";
 import type { PreparedJob } from "../../protocol/run.ts";
 import { JobDirectory } from "../../store/job-directory.ts";
 import { jobsDirectory, namesIn, readEntry } from "../../store/jobs.ts";
-import { Journal } from "../../store/journal/journal.ts";
+import { Journal, type JournalOptions } from "../../store/journal/journal.ts";
 import { recordOf } from "../../store/journal/segments.ts";
 import { OutputTransaction, planOutput } from "../../store/output.ts";
 import { jobKey } from "../job-key.ts";
@@ -87,7 +87,7 @@ function outputDirectory({ settings, prepared }: JobRunRequest): string | null {
 /** What the job's journal tells. A job that has succeeded has no past: it runs anew. */
 async function recall(
   directory: JobDirectory,
-  { options }: JobRunRequest,
+  { options, settings }: JobRunRequest,
   onBroken: () => void,
 ): Promise<Recalled> {
   if (options.fresh === true) await directory.forget();
@@ -101,10 +101,27 @@ async function recall(
       if (id === null) fold.take(recordOf(payload));
       else fold.skip(id);
     },
-    { onBroken },
+    journalOptions(settings, onBroken),
   );
   const past = fold.past();
   return { past: past?.closed?.kind === "succeeded" ? null : past, journal };
+}
+
+const journalOptions = ({ journalFile }: JobRunRequest["settings"], onBroken: () => void): JournalOptions =>
+  journalFile === undefined ? { onBroken } : { onBroken, openFile: journalFile };
+
+/** Attempts of one task in one incarnation of a job whose journal may lack the last of them. */
+const attemptsPerIncarnation = 1000;
+
+/**
+ * Where a job is taken over by another machine, what the one before it assigned last may run on and not be in the
+ * journal: attempts of this incarnation are numbered from beyond all that it can have used.
+ */
+function attemptsBefore({ settings }: JobRunRequest, { incarnation, stages }: RunOpened): OutputsAdopted[] {
+  if (settings.journalFile === undefined || incarnation === 1) return [];
+  const last = stages.reduce((sum, { tasks }) => sum + tasks, 0) - 1;
+  const attempts = (incarnation - 1) * attemptsPerIncarnation;
+  return [{ kind: "OutputsAdopted", outputs: [], attemptsUsed: [{ first: 0, last, attempts }] }];
 }
 
 const workerEntry = /^\{"kind":"entry","entry":\{"id":(\d+),"at":\d+,"cause":(?:\d+|null),"machine":"w/;
@@ -199,10 +216,14 @@ async function begin({
       held: past === null ? null : ((await request.settings.driver.held?.(run)) ?? null),
     });
     const isSame = changes?.kind === "none";
-    written = journal ?? (await Journal.startOver(directory.journal, { onBroken }));
+    const isElsewhere = request.settings.journalFile !== undefined;
+    written =
+      journal ?? (await Journal.startOver(directory.journal, journalOptions(request.settings, onBroken)));
     if (journal !== null && !isSame) journal.startOver();
-    const runJournal = new RunJournal(written, isSame ? past!.lastEntry : 0, opened);
+    const runJournal = new RunJournal(written, isSame ? past!.lastEntry : 0, opened, isElsewhere);
     written.dropEarlier(past !== null).catch(() => {}); // broken: told by whoever needs it
+    // Others may take the job from here on: whoever does must know of this incarnation, whose attempts it is not to name.
+    if (isElsewhere) await written.durable();
     return {
       id: run,
       key,
@@ -211,7 +232,7 @@ async function begin({
       directory,
       output: transaction,
       journal: runJournal,
-      adopt: adopted.events,
+      adopt: [...attemptsBefore(request, opened), ...adopted.events],
       kept: adopted.count,
       beganAt: isSame ? ((await readEntry(directory.path))?.openedAt ?? past!.opened.at) : opened.at,
       hashes: isSame ? past!.hashes : new Map(),

@@ -298,7 +298,7 @@ export class Journal {
 const fdatasyncAsync = promisify(fdatasync);
 
 /** A new segment's name, and that of its directory, become durable with its first sync. */
-function openSegment(path: string, isNew: boolean): SegmentFile {
+export function openSegment(path: string, isNew: boolean): SegmentFile {
   const fd = openSync(path, isNew ? "ax" : "a");
   let isNamed = !isNew;
   return {

@@ -1,0 +1,12 @@
+// One worker of BullMQ: adds one. usage: bull-worker.mjs PORT CONCURRENCY
+import { Worker } from "bullmq";
+
+const [port, concurrency] = process.argv.slice(2).map(Number);
+const worker = new Worker("calls", async ({ data }) => data.x + 1, {
+  connection: { host: "127.0.0.1", port },
+  concurrency,
+  removeOnComplete: { count: 1000 },
+});
+await worker.waitUntilReady();
+process.send("ready");
+process.on("disconnect", () => process.exit(0));

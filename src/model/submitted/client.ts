@@ -1,0 +1,202 @@
+// Submitted jobs from the outside: leave one to a cluster, follow it, cancel it, ask about it.
+
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { readKept } from "../../data/calls/kept-value.ts";
+import { shipBundle } from "../../driver/nats/bundles.ts";
+import type { ClusterConnection } from "../../driver/nats/connection.ts";
+import { JournalStream } from "../../driver/nats/journal-stream.ts";
+import { fromErrorData, ShoalError } from "../../errors.ts";
+import type { ProgramRef } from "../../executor/program.ts";
+import type { ParameterValue } from "../../plan/job.ts";
+import type { JobDescription } from "../../protocol/run.ts";
+import type { Progress } from "../../report/observer.ts";
+import { writeSummary } from "../../store/jobs.ts";
+import { readJournal } from "../../store/journal/read.ts";
+import type { Said } from "./lead-job.ts";
+import { isOver, jobKey, jobsFolder, readRecord, valueName, type SubmittedJob } from "./record.ts";
+
+export interface Submission {
+  readonly description: JobDescription;
+  readonly program: ProgramRef & { readonly bundle: NonNullable<ProgramRef["bundle"]> };
+  readonly directory: string;
+  readonly parameters: Readonly<Record<string, ParameterValue>>;
+  readonly options: SubmittedJob["options"];
+}
+
+/** Returns the job's id. From here on the cluster does it, whatever becomes of this process. */
+export async function submitJob(connection: ClusterConnection, submission: Submission): Promise<string> {
+  const { description, program, directory, parameters, options } = submission;
+  await shipBundle(connection, program.bundle);
+  await connection.openJournals();
+  const id = `s${await connection.nextNumber("job")}`;
+  const { bundle: _bundle, runtime: _runtime, ...data } = program.data as Record<string, unknown>;
+  const record: SubmittedJob = {
+    format: 1,
+    id,
+    description,
+    bundle: program.bundle.hash,
+    data,
+    directory,
+    parameters,
+    options,
+    state: "queued",
+    submittedAt: Date.now(),
+    endedAt: null,
+    leader: null,
+    epoch: 0,
+    run: null,
+    error: null,
+    output: null,
+    hasValue: false,
+  };
+  await connection.setKey(jobKey(id), JSON.stringify(record), null);
+  return id;
+}
+
+export interface FollowOptions {
+  readonly onProgress?: (progress: Progress) => void;
+  readonly onNote?: (line: string) => void;
+  readonly onOutput?: (text: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+const lookEveryMs = 1000;
+
+/** Settles when the job is over: its record, which says how. Aborting the signal ends the following, not the job. */
+export async function followJob(
+  connection: ClusterConnection,
+  id: string,
+  { onProgress, onNote, onOutput, signal }: FollowOptions,
+): Promise<SubmittedJob> {
+  let look = (): void => {};
+  const unsubscribe = connection.subscribe(connection.subjects.said(id), (bytes) => {
+    const said = JSON.parse(Buffer.from(bytes).toString("utf8")) as Said;
+    if ("progress" in said) onProgress?.(said.progress as Progress);
+    else if ("note" in said) onNote?.(said.note);
+    else if ("printed" in said) onOutput?.(said.printed);
+    else look();
+  });
+  try {
+    for (;;) {
+      const { record } = await readRecord(connection, id);
+      if (isOver(record)) return record;
+      await new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(resolve, lookEveryMs);
+        const stop = (): void => {
+          clearTimeout(timer);
+          reject(signal!.reason as Error);
+        };
+        signal?.addEventListener("abort", stop, { once: true });
+        if (signal?.aborted === true) stop();
+        look = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  } finally {
+    unsubscribe();
+  }
+}
+
+/** What it gave: its value, or undefined for files. Throws what it failed with. */
+export async function resultOf(connection: ClusterConnection, record: SubmittedJob): Promise<unknown> {
+  if (record.error !== null) throw fromErrorData(record.error);
+  if (!record.hasValue) return undefined;
+  const bytes = await connection.getObject(connection.subjects.results, valueName(record.id));
+  if (bytes === null)
+    throw new ShoalError("CLUSTER_FAILED", `the value of ${record.id} is not kept any more`);
+  return readKept(bytes);
+}
+
+const cancelTriesMs = 20_000;
+
+/** Asks whoever leads it; one that nobody leads yet is cancelled as soon as somebody does. Returns its last state. */
+export async function cancelJob(
+  connection: ClusterConnection,
+  id: string,
+  reason: string,
+): Promise<SubmittedJob> {
+  const until = performance.now() + cancelTriesMs;
+  for (;;) {
+    const { record } = await readRecord(connection, id);
+    if (isOver(record)) return record;
+    const asked = await connection
+      .request(connection.subjects.cancel(id), reason, lookEveryMs)
+      .catch(() => null);
+    if (asked !== null) return await followJob(connection, id, {});
+    if (performance.now() > until) {
+      throw new ShoalError("CLUSTER_FAILED", `nobody leads ${id}: it cannot be cancelled now`, {
+        hint: "Is any worker there? shoal workers tells.",
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, lookEveryMs / 4));
+  }
+}
+
+/**
+ * Runs `ask` with a state directory that holds the job's journal as the cluster has it, and with the id of its run, so
+ * that whatever can be asked about a job of this machine can be asked about it. RUN_UNFINISHED while it has no journal.
+ */
+export async function withJournal<T>(
+  connection: ClusterConnection,
+  id: string,
+  ask: (stateDir: string, run: string) => Promise<T>,
+): Promise<T> {
+  const { record } = await readRecord(connection, id);
+  const stateDir = mkdtempSync(path.join(tmpdir(), "shoal-ask-"));
+  try {
+    const stream = new JournalStream(connection, id, 0, () => {});
+    await stream.restore(path.join(stateDir, jobsFolder));
+    const run = await summarize(stateDir, record);
+    if (run === null) {
+      throw new ShoalError("RUN_UNFINISHED", `${id} has not begun: it is ${record.state}`, {
+        hint: "It begins when a worker is free to lead it.",
+      });
+    }
+    return await ask(stateDir, run);
+  } finally {
+    await rm(stateDir, { recursive: true, force: true });
+  }
+}
+
+/** Writes the summary by which lists find the job. Returns its run; null: its journal is empty. */
+async function summarize(stateDir: string, record: SubmittedJob): Promise<string | null> {
+  const { readdirSync, existsSync } = await import("node:fs");
+  const folder = path.join(stateDir, jobsFolder);
+  const [key] = existsSync(folder) ? readdirSync(folder) : [];
+  if (key === undefined) return null;
+  const directory = path.join(folder, key);
+  for await (const opened of readJournal(path.join(directory, "journal"))) {
+    if (opened.kind !== "opened") continue;
+    await writeSummary(directory, {
+      format: 1,
+      key,
+      run: opened.run,
+      job: opened.job,
+      file: opened.file,
+      directory: opened.directory,
+      parameters: opened.parameters,
+      output: opened.output,
+      // Of no machine: whether it runs is for the record to tell.
+      owner: {
+        pid: 1,
+        started: null,
+        boot: null,
+        host: "cluster",
+        since: new Date(record.submittedAt).toISOString(),
+      },
+      incarnation: record.epoch,
+      openedAt: record.submittedAt,
+      closedAt: record.endedAt,
+      outcome: isOver(record) ? (record.state as "succeeded") : null,
+      tasks: opened.stages.reduce((sum, { tasks }) => sum + tasks, 0),
+      kept: 0,
+    });
+    return opened.run;
+  }
+  return null;
+}

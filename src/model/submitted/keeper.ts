@@ -1,0 +1,130 @@
+// Sees to it that each submitted job is led by somebody: in every worker, one of these. It takes the lease of a job that
+// nobody leads, and starts a process that does; without the lease, that process is killed.
+//
+// Leading is a process of its own, so that losing the lease is what kill -9 is, which everything stands; and a worker's
+// death is its leading process's, which loses its channel then.
+//
+// Owner of: the leases that this worker holds, the processes that lead.
+
+import { fork, type ChildProcess } from "node:child_process";
+import path from "node:path";
+import { toErrorData, ShoalError } from "../../errors.ts";
+import type { ClusterConnection } from "../../driver/nats/connection.ts";
+import { defaultLeaseTimes, Lease, LeaseWatch } from "../../driver/nats/lease.ts";
+import { changeRecord, isOver, jobKey, leaseKey, parseRecord } from "./record.ts";
+
+export interface KeeperOptions {
+  readonly url: string;
+  /** The worker's id at this moment. */
+  readonly worker: () => string;
+  /** The worker's directory. */
+  readonly directory: string;
+  /** The module that leads (lead.ts), as a file. */
+  readonly lead: string;
+  readonly onNote: (line: string) => void;
+}
+
+/** What the process that leads is told. */
+export interface LeadOrder {
+  readonly url: string;
+  readonly id: string;
+  readonly epoch: number;
+  readonly worker: string;
+  readonly directory: string;
+}
+
+/** Jobs that one worker leads at a time. */
+const leadsMax = 16;
+/** Leaders of a job that died, after which it fails. */
+const epochsMax = 50;
+
+interface Led {
+  readonly lease: Lease;
+  readonly child: ChildProcess;
+}
+
+export class JobKeeper {
+  private readonly connection: ClusterConnection;
+  private readonly options: KeeperOptions;
+  private readonly watch = new LeaseWatch();
+  private readonly open = new Set<string>();
+  private readonly led = new Map<string, Led>();
+  private stopWatching: () => void = () => {};
+  private timer: NodeJS.Timeout | null = null;
+  private isClosed = false;
+
+  constructor(connection: ClusterConnection, options: KeeperOptions) {
+    this.connection = connection;
+    this.options = options;
+  }
+
+  async start(): Promise<void> {
+    this.stopWatching = await this.connection.watchKeys(`${jobKey("")}>`, (key, text) => {
+      const id = key.slice(jobKey("").length);
+      if (text === null || isOver(parseRecord(text))) this.open.delete(id);
+      else this.open.add(id);
+    });
+    void this.lookForEver();
+  }
+
+  /** Takes no more jobs; those that it leads go on until others take them. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.stopWatching();
+    if (this.timer !== null) clearTimeout(this.timer);
+    await Promise.all(
+      [...this.led.values()].map(async ({ lease, child }) => {
+        lease.stop();
+        const ended = new Promise((resolve) => child.once("exit", resolve));
+        child.kill("SIGKILL");
+        if (child.exitCode === null && child.signalCode === null) await ended;
+      }),
+    );
+  }
+
+  private async lookForEver(): Promise<void> {
+    while (!this.isClosed) {
+      for (const id of this.open) {
+        if (this.isClosed || this.led.size >= leadsMax || this.led.has(id)) continue;
+        await this.tryToLead(id).catch((error: unknown) => {
+          this.options.onNote(`cannot lead ${id}: ${toErrorData(error).message}`);
+        });
+      }
+      // Not all workers look at the same moment; while nobody waits for a leader, nothing is asked.
+      await new Promise<void>((resolve) => {
+        this.timer = setTimeout(resolve, defaultLeaseTimes.renewMs * (0.25 + Math.random() / 4));
+      });
+    }
+  }
+
+  private async tryToLead(id: string): Promise<void> {
+    const { options, connection } = this;
+    const lost = (): void => void this.led.get(id)?.child.kill("SIGKILL");
+    const worker = options.worker();
+    const lease = await Lease.take(connection, leaseKey(id), worker, this.watch, lost);
+    if (lease === null) return;
+    if (lease.epoch > epochsMax) return await this.giveUp(id, lease);
+    options.onNote(`leads ${id}${lease.epoch === 1 ? "" : `, after ${lease.epoch - 1} others`}`);
+    const child = fork(options.lead, [], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    this.led.set(id, { lease, child });
+    const { url, directory } = options;
+    const place = path.join(directory, "lead", `${id}-${lease.epoch}`);
+    child.send({ url, id, epoch: lease.epoch, worker, directory: place } satisfies LeadOrder, () => {});
+    child.once("exit", (code) => {
+      this.led.delete(id);
+      if (code !== 0) return lease.stop();
+      lease.end().catch(() => lease.stop()); // whoever takes it finds that the job is over
+    });
+  }
+
+  private async giveUp(id: string, lease: Lease): Promise<void> {
+    const error = new ShoalError("CLUSTER_FAILED", `${epochsMax} processes that led the job have died`);
+    await changeRecord(this.connection, id, (record) => ({
+      ...record,
+      state: "failed",
+      endedAt: Date.now(),
+      error: toErrorData(error),
+    }));
+    await lease.end();
+  }
+}

@@ -1,0 +1,161 @@
+// npm run chaos:leaders: a submitted job whose leading worker is killed again and again: how long until another leads it,
+// and whether any finished task was done again.
+//
+// From SIGKILL to the moment at which the next leader has taken over the finished work and says so. The killed worker is
+// started again. At the end: the output is that of one machine, and no task was finished twice, as the journal tells.
+import { spawn } from "node:child_process";
+import fs from "node:fs";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { clusterJobs, connect, workers as listWorkers } from "shoal";
+import { importEngine } from "../../bench/engine.mjs";
+import { makeText } from "../../bench/text.mjs";
+import { cli, digest, Marked, newProject, root } from "./lab.mjs";
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: "string", default: "30" },
+    size: { type: "string", default: "256" },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) {
+  console.log(
+    "usage: npm run chaos:leaders -- [--kills 30] [--size MiB] [--json]\nKills whoever leads a submitted job; tells how long until another does.",
+  );
+  process.exit(0);
+}
+const kills = Number(values.kills);
+const lab = path.join(os.tmpdir(), "shoal-chaos");
+const input = path.join(lab, `text-${values.size}.txt`);
+makeText(input, Number(values.size) * 2 ** 20);
+const marked = new Marked();
+const { checkFinishedOnce } = await importEngine("test/checkers/finished-once.ts");
+const directory = newProject(lab, "leaders");
+
+const port = await new Promise((resolve) => {
+  const server = net.createServer();
+  server.listen(0, "127.0.0.1", () => {
+    const { port } = server.address();
+    server.close(() => resolve(port));
+  });
+});
+const url = `nats://127.0.0.1:${port}`;
+spawn("nats-server", ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", path.join(directory, "nats")], {
+  stdio: "ignore",
+  env: marked.env,
+});
+const team = new Map();
+function startWorker(n) {
+  const log = fs.openSync(path.join(directory, `worker-${n}.log`), "a");
+  const child = spawn(
+    process.execPath,
+    [cli, "worker", "--cluster", url, "--slots", "1", "--directory", path.join(directory, `w${n}`)],
+    { stdio: ["ignore", "ignore", log], env: marked.env, cwd: directory },
+  );
+  fs.closeSync(log);
+  team.set(child.pid, { n, child, ended: new Promise((resolve) => child.once("exit", resolve)) });
+}
+for (let n = 0; n < 3; n++) startWorker(n);
+
+async function until(what, isSo, ms = 60_000) {
+  const giveUpAt = performance.now() + ms;
+  for (;;) {
+    const found = await isSo().catch(() => false);
+    if (found) return found;
+    if (performance.now() > giveUpAt) throw new Error(`waited in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+await until("the workers are there", async () => (await listWorkers(url)).length === 3);
+const job = path.join(root, "bench/slow-count.ts");
+const shoal = await connect(url, { directory, stateDir: path.join(directory, ".shoal") });
+const id = await shoal.submit(
+  job,
+  { input, output: path.join(directory, "out") },
+  { splitBytes: 2 ** 20, partitions: 8 },
+);
+await shoal.close();
+const jobs = await clusterJobs(url);
+let noted = () => {};
+let progressed = () => {};
+const following = jobs.attach(id, {
+  onNote: (note) => note.startsWith("continues") && noted(note),
+  onProgress: () => progressed(),
+});
+await new Promise((resolve) => (progressed = resolve));
+
+const times = [];
+for (let kill = 0; kill < kills; kill++) {
+  const info = (await jobs.list()).find((one) => one.id === id);
+  if (info.state !== "running") break;
+  const leader = (await listWorkers(url)).find(({ worker }) => worker === info.leader);
+  const one = leader === undefined ? undefined : team.get(leader.pid);
+  if (one === undefined) {
+    kill--;
+    continue;
+  }
+  const continued = new Promise((resolve) => (noted = resolve));
+  const began = performance.now();
+  one.child.kill("SIGKILL");
+  await Promise.race([continued, following.catch(() => {})]);
+  times.push(performance.now() - began);
+  team.delete(leader.pid);
+  startWorker(one.n);
+  // Some work is done before the next one dies.
+  await new Promise((resolve) => (progressed = resolve));
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+}
+await following;
+const journal = await jobs.ask(id, async ({ stateDir }) => {
+  const [key] = fs.readdirSync(path.join(stateDir, "jobs"));
+  return await checkFinishedOnce(path.join(stateDir, "jobs", key, "journal"));
+});
+await jobs.close();
+const there = digest(path.join(directory, "out"));
+for (const pid of marked.living()) process.kill(pid, "SIGKILL");
+await marked.allGone();
+const here = spawn(
+  process.execPath,
+  [
+    cli,
+    "run",
+    job,
+    "--input",
+    input,
+    "--output",
+    path.join(directory, "here"),
+    "--partitions",
+    "8",
+    "--split-size",
+    "1m",
+    "--quiet",
+    "--slots",
+    "2",
+  ],
+  { cwd: directory, stdio: ["ignore", "ignore", "inherit"] },
+);
+await new Promise((resolve) => here.once("exit", resolve));
+const isSame = digest(path.join(directory, "here")) === there;
+times.sort((a, b) => a - b);
+const result = {
+  kills: times.length,
+  medianMs: Math.round(times[Math.floor(times.length / 2)]),
+  worstMs: Math.round(times.at(-1)),
+  isSame,
+  finishedTwice: journal.violations,
+};
+if (values.json) console.log(JSON.stringify(result));
+else {
+  console.log(
+    `${times.length} leaders killed: another had taken over after ${(result.medianMs / 1000).toFixed(1)} s (median; target ≤ 5), ` +
+      `${(result.worstMs / 1000).toFixed(1)} s at worst (target ≤ 8)`,
+  );
+  console.log(`output as on one machine: ${isSame}; tasks finished twice: ${journal.violations.length}`);
+}
+if (!isSame || journal.violations.length > 0) process.exitCode = 1;
+else fs.rmSync(directory, { recursive: true, force: true });
+process.exit();

@@ -1,0 +1,159 @@
+// Jobs that are left to a cluster: led by some worker, followed from anywhere, taken over when their leader dies.
+
+import { symlinkSync } from "node:fs";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { startNats, type NatsServer } from "../kit/nats.ts";
+import { until } from "../kit/processes.ts";
+import { booksDir, Project, type Running } from "./harness.ts";
+
+interface Info {
+  readonly id: string;
+  readonly state: string;
+  readonly leader: string | null;
+  readonly leaders: number;
+}
+
+const job = (pauseMs: number): string => `import { job, read } from "shoal";
+const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+export default job({ input: "books/pg-*.txt", output: "out" }, ({ input, output }) =>
+  read.lines(input).flatMap((line) => { pause(${pauseMs}); return line.match(/[a-z]+/g) ?? []; }).countByValue().write.tsv(output));
+`;
+
+let server: NatsServer;
+let clusters = 0;
+let project: Project;
+let url: string;
+let team: Running[] = [];
+let expected: string;
+
+beforeAll(async () => {
+  server = await startNats();
+  using here = new Project({ "count.ts": job(0) });
+  symlinkSync(booksDir, here.at("books"));
+  expect((await here.shoal("run", "count.ts", "--split-size", "128k")).code).toBe(0);
+  expected = here.digest("out");
+});
+afterAll(() => server.close());
+afterEach(async () => {
+  for (const worker of team) worker.process.kill("SIGCONT");
+  for (const worker of team) worker.process.kill("SIGKILL");
+  await Promise.all(team.map((worker) => worker.ended));
+  team = [];
+  project[Symbol.dispose]();
+});
+
+async function open(workers: number): Promise<void> {
+  project = new Project({ "count.ts": job(0), "slow.ts": job(0.05) });
+  symlinkSync(booksDir, project.at("books"));
+  url = `${server.url}/submitted-${++clusters}`;
+  team = Array.from({ length: workers }, (_, n) =>
+    project.start("worker", "--cluster", url, "--slots", "1", "--directory", `.shoal/w${n + 1}`),
+  );
+  await Promise.all(team.map((worker) => worker.said("is ready")));
+}
+
+const ask = (...args: string[]) => project.shoal(...args, "--cluster", url);
+
+async function submit(file: string): Promise<string> {
+  const { code, stdout, stderr } = await ask("submit", file, "--split-size", "128k");
+  expect(stderr).toContain("left to the cluster");
+  expect(code).toBe(0);
+  return stdout.trim();
+}
+
+async function infoOf(id: string): Promise<Info> {
+  const { stdout } = await ask("jobs", "--json");
+  return (JSON.parse(stdout) as { jobs: Info[] }).jobs.find((one) => one.id === id)!;
+}
+
+/** The worker that leads the job, as a process. */
+async function leaderOf(id: string): Promise<Running> {
+  const { leader } = await infoOf(id);
+  const { stdout } = await ask("workers", "--json");
+  const { pid } = (JSON.parse(stdout) as { workers: { worker: string; pid: number }[] }).workers.find(
+    ({ worker }) => worker === leader,
+  )!;
+  return team.find(({ process }) => process.pid === pid)!;
+}
+
+const finished = async (id: string): Promise<number> => {
+  const { stdout, code } = await ask("events", id, "--json");
+  if (code !== 0) return 0;
+  return (JSON.parse(stdout) as { events: { text: string }[] }).events.filter(({ text }) =>
+    text.startsWith("AttemptFinished"),
+  ).length;
+};
+
+test("a job is left, followed, and asked about; its output is that of one machine", async () => {
+  await open(2);
+  const id = await submit("count.ts");
+  expect(id).toMatch(/^s\d+$/);
+  const { code, stdout } = await ask("attach", id);
+  expect(code).toBe(0);
+  expect(stdout).toContain("out");
+  expect(project.digest("out")).toBe(expected);
+  expect(await infoOf(id)).toMatchObject({ state: "succeeded", leaders: 1 });
+  expect((await ask("jobs")).stdout).toMatch(/s\d+ +count +succeeded/);
+  expect((await ask("why", id)).stdout).toContain("succeeded");
+  expect((await ask("report", id)).stdout).toContain("where the time went");
+  expect((await ask("events", id, "--task", "t0")).stdout).toContain("AttemptFinished");
+  expect((await ask("why", "s99")).stderr).toContain('no submitted job "s99" is known');
+});
+
+test("values and errors come back to whoever follows", async () => {
+  await open(1);
+  project.write(
+    "total.ts",
+    'import { job, read } from "shoal";\nexport default job({ input: "books/pg-*.txt" }, ({ input }) => read.lines(input).count());\n',
+  );
+  const here = await project.shoal("run", "total.ts");
+  const there = await ask("attach", await submit("total.ts"));
+  expect(there.stdout).toBe(here.stdout);
+  project.write(
+    "broken.ts",
+    'import { job, read } from "shoal";\nexport default job({ input: "books/pg-*.txt" }, ({ input }) =>\n  read.lines(input).map(() => { throw new Error("no good"); }).count());\n',
+  );
+  const failed = await ask("attach", await submit("broken.ts"));
+  expect(failed.code).toBe(1);
+  expect(failed.stderr).toContain("no good");
+  expect(failed.stderr).toContain("broken.ts:3");
+});
+
+test("the worker that leads is killed: another goes on, and does no finished task again", async () => {
+  await open(3);
+  const id = await submit("slow.ts");
+  await until("tasks are finished", async () => (await finished(id)) >= 3, 60_000);
+  (await leaderOf(id)).process.kill("SIGKILL");
+  const { code, stderr } = await ask("attach", id);
+  expect(stderr).toMatch(/continues the run of .*: [1-9]\d* of \d+ tasks (is|are) finished already/);
+  expect(code).toBe(0);
+  expect(project.digest("out")).toBe(expected);
+  expect((await infoOf(id)).leaders).toBe(2);
+});
+
+test("the worker that leads is stopped for a while: another takes over, and the first one does no harm", async () => {
+  await open(2);
+  const id = await submit("slow.ts");
+  await until("tasks are finished", async () => (await finished(id)) >= 2, 60_000);
+  const leader = await leaderOf(id);
+  leader.process.kill("SIGSTOP");
+  await until("another leads", async () => (await infoOf(id)).leaders === 2);
+  leader.process.kill("SIGCONT");
+  const { code } = await ask("attach", id);
+  expect(code).toBe(0);
+  expect(project.digest("out")).toBe(expected);
+  expect((await infoOf(id)).leaders).toBe(2);
+  expect(project.list(".").filter((name) => name.startsWith(".out"))).toEqual([]);
+});
+
+test("shoal cancel ends it; what was there stays", async () => {
+  await open(1);
+  const id = await submit("slow.ts");
+  await until("it is led", async () => (await infoOf(id)).state === "running");
+  const { code, stdout } = await ask("cancel", id);
+  expect(code).toBe(0);
+  expect(stdout).toBe(`${id} is cancelled\n`);
+  expect(project.list(".")).not.toContain("out");
+  const attached = await ask("attach", id);
+  expect(attached.code).toBe(130);
+});
