@@ -4,20 +4,12 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort, natsEnv, startNats, type NatsServer } from "../kit/nats.ts";
+import type { WorkerInfo } from "../../src/cluster.ts";
+import { shoal as built } from "../kit/built.ts";
 import { isRunning, until } from "../kit/processes.ts";
 import { booksDir, Project, type Running } from "./harness.ts";
 
 const examples = path.resolve(import.meta.dirname, "../../examples");
-
-interface Listed {
-  readonly workers: readonly {
-    worker: string;
-    pid: number;
-    busy: number;
-    run: string | null;
-    slots: number;
-  }[];
-}
 
 /** A project with the books and the example jobs, and a cluster on a server that tests may share. */
 class ClusterProject extends Project {
@@ -42,9 +34,9 @@ class ClusterProject extends Project {
     return worker;
   }
 
-  async listed(): Promise<Listed["workers"]> {
-    const { stdout } = await this.shoal("workers", "--cluster", this.url, "--json");
-    return (JSON.parse(stdout) as Listed).workers;
+  /** In this process: to be asked again and again. */
+  async listed(): Promise<readonly WorkerInfo[]> {
+    return await built.workers(this.url);
   }
 
   async close(): Promise<void> {

@@ -2,16 +2,11 @@
 
 import { symlinkSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { ClusterJobs, SubmittedInfo } from "../../src/index.ts";
+import { shoal as built } from "../kit/built.ts";
 import { startNats, type NatsServer } from "../kit/nats.ts";
 import { until } from "../kit/processes.ts";
 import { booksDir, Project, type Running } from "./harness.ts";
-
-interface Info {
-  readonly id: string;
-  readonly state: string;
-  readonly leader: string | null;
-  readonly leaders: number;
-}
 
 const job = (pauseMs: number): string => `import { job, read } from "shoal";
 const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
@@ -24,6 +19,7 @@ let clusters = 0;
 let project: Project;
 let url: string;
 let team: Running[] = [];
+let jobs: ClusterJobs;
 let expected: string;
 
 beforeAll(async () => {
@@ -39,6 +35,7 @@ afterEach(async () => {
   for (const worker of team) worker.process.kill("SIGKILL");
   await Promise.all(team.map((worker) => worker.ended));
   team = [];
+  await jobs.close();
   project[Symbol.dispose]();
 });
 
@@ -50,6 +47,7 @@ async function open(workers: number): Promise<void> {
     project.start("worker", "--cluster", url, "--slots", "1", "--directory", `.shoal/w${n + 1}`),
   );
   await Promise.all(team.map((worker) => worker.said("is ready")));
+  jobs = await built.clusterJobs(url);
 }
 
 const ask = (...args: string[]) => project.shoal(...args, "--cluster", url);
@@ -61,28 +59,27 @@ async function submit(file: string): Promise<string> {
   return stdout.trim();
 }
 
-async function infoOf(id: string): Promise<Info> {
-  const { stdout } = await ask("jobs", "--json");
-  return (JSON.parse(stdout) as { jobs: Info[] }).jobs.find((one) => one.id === id)!;
-}
+const infoOf = async (id: string): Promise<SubmittedInfo> =>
+  (await jobs.list()).find((one) => one.id === id)!;
 
 /** The worker that leads the job, as a process. */
 async function leaderOf(id: string): Promise<Running> {
   const { leader } = await infoOf(id);
-  const { stdout } = await ask("workers", "--json");
-  const { pid } = (JSON.parse(stdout) as { workers: { worker: string; pid: number }[] }).workers.find(
-    ({ worker }) => worker === leader,
-  )!;
+  const { pid } = (await built.workers(url)).find(({ worker }) => worker === leader)!;
   return team.find(({ process }) => process.pid === pid)!;
 }
 
-const finished = async (id: string): Promise<number> => {
-  const { stdout, code } = await ask("events", id, "--json");
-  if (code !== 0) return 0;
-  return (JSON.parse(stdout) as { events: { text: string }[] }).events.filter(({ text }) =>
-    text.startsWith("AttemptFinished"),
-  ).length;
-};
+/** Settles when so many tasks of the job are finished. */
+async function finished(id: string, tasks: number): Promise<void> {
+  const enough = new AbortController();
+  const following = jobs.attach(id, {
+    signal: enough.signal,
+    onProgress: (progress) => {
+      if (progress.tasks.finished >= tasks) enough.abort(new Error("enough"));
+    },
+  });
+  await expect(following).rejects.toThrow("enough");
+}
 
 test("a job is left, followed, and asked about; its output is that of one machine", async () => {
   await open(2);
@@ -122,7 +119,7 @@ test("values and errors come back to whoever follows", async () => {
 test("the worker that leads is killed: another goes on, and does no finished task again", async () => {
   await open(3);
   const id = await submit("slow.ts");
-  await until("tasks are finished", async () => (await finished(id)) >= 3, 60_000);
+  await finished(id, 3);
   (await leaderOf(id)).process.kill("SIGKILL");
   const { code, stderr } = await ask("attach", id);
   expect(stderr).toMatch(/continues the run of .*: [1-9]\d* of \d+ tasks (is|are) finished already/);
@@ -134,7 +131,7 @@ test("the worker that leads is killed: another goes on, and does no finished tas
 test("the worker that leads is stopped for a while: another takes over, and the first one does no harm", async () => {
   await open(2);
   const id = await submit("slow.ts");
-  await until("tasks are finished", async () => (await finished(id)) >= 2, 60_000);
+  await finished(id, 2);
   const leader = await leaderOf(id);
   leader.process.kill("SIGSTOP");
   await until("another leads", async () => (await infoOf(id)).leaders === 2);
