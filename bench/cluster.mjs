@@ -6,7 +6,7 @@
 //
 // nats-server, redis-server and python3-distributed are Debian packages; what is not there is left out, and said.
 import { fork, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, mkdirSync, symlinkSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, mkdirSync, symlinkSync } from "node:fs";
 import { connect as dial } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -157,10 +157,12 @@ if (!skipped.has("bull") && there("redis-server")) {
   await bullFigures();
 }
 
-const isDaskThere = !skipped.has("dask") && spawnSync("python3", ["-c", "import distributed"]).status === 0;
+// Debian's own, for which the package is; whatever else is on PATH has none.
+const python = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
+const isDaskThere = !skipped.has("dask") && spawnSync(python, ["-c", "import distributed"]).status === 0;
 const daskFigures = () => {
   const { stdout, stderr, status } = spawnSync(
-    "python3",
+    python,
     [fileURLToPath(new URL("cluster/dask.py", import.meta.url)), "2000"],
     { encoding: "utf8" },
   );

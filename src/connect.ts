@@ -176,6 +176,7 @@ export const runtimeExports = [
   "events",
   "explainReport",
   "hedge",
+  "initCluster",
   "isShoalError",
   "job",
   "jobs",

@@ -37,6 +37,7 @@ export type { Remote, RemoteFunction } from "./model/calls/remote.ts";
 export type { CallFigures, DrainResult } from "./driver/call-plane.ts";
 export { job } from "./model/job.ts";
 export { jobs, type JobInfo, type StateOptions } from "./model/jobs.ts";
+export { initCluster, type ClusterFiles, type InitOptions } from "./model/cluster-init.ts";
 export {
   startCluster,
   stopCluster,

@@ -53,7 +53,7 @@ export type JobsApi = Pick<
 /** What the commands about clusters use. */
 export type ClusterApi = Pick<
   typeof Public,
-  "startWorker" | "workers" | "drainWorker" | "startCluster" | "stopCluster" | "clusterJobs"
+  "startWorker" | "workers" | "drainWorker" | "startCluster" | "stopCluster" | "clusterJobs" | "initCluster"
 >;
 
 export const loadClusterApi = async (): Promise<ClusterApi> => await import("../index.ts");

@@ -2,6 +2,7 @@
 
 import { ShoalError } from "../errors.ts";
 import { loadClusterApi } from "./api.ts";
+import { addressOf } from "./cluster-options.ts";
 import type { JobsLine } from "./jobs-line.ts";
 
 export async function askCluster(
@@ -9,7 +10,7 @@ export async function askCluster(
   line: JobsLine,
   tell: (line: JobsLine) => Promise<void>,
 ): Promise<void> {
-  const jobs = await (await loadClusterApi()).clusterJobs(url);
+  const jobs = await (await loadClusterApi()).clusterJobs(addressOf(url));
   try {
     const id = line.argument ?? (await jobs.list())[0]?.id;
     if (id === undefined) throw new ShoalError("RUN_UNKNOWN", "no job was left to this cluster");

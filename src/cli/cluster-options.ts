@@ -1,13 +1,30 @@
 // Values of the options that the commands about clusters share.
 
+import { readFileSync } from "node:fs";
 import { ShoalError } from "../errors.ts";
 import type { JobsLine } from "./jobs-line.ts";
 import { quote } from "./printable.ts";
 
+/** An address, or `@file`: what is in that file, so that a password is on no command line. BAD_OPTION. */
+export function addressOf(typed: string): string {
+  if (!typed.startsWith("@")) return typed;
+  try {
+    return readFileSync(typed.slice(1), "utf8").trim();
+  } catch (cause) {
+    throw new ShoalError(
+      "BAD_OPTION",
+      `--cluster: ${quote(typed.slice(1))} cannot be read: ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
 /** Of --cluster, or else of the environment's SHOAL_CLUSTER. BAD_OPTION if neither names one. */
 export function clusterOf(typed: string | undefined, env: NodeJS.ProcessEnv): string {
   const url = typed ?? env["SHOAL_CLUSTER"];
-  if (url !== undefined && url !== "") return url;
+  if (url !== undefined && url !== "") return addressOf(url);
   throw new ShoalError("BAD_OPTION", "no cluster is named", {
     hint: "Write --cluster nats://host:port, or set SHOAL_CLUSTER; `shoal up` starts a cluster on this machine.",
   });

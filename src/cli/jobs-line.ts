@@ -19,6 +19,7 @@ const options = {
   explain: { flags: "--explain", about: "explain the speed-up: Amdahl's law, Karp-Flatt metric" },
   cluster: { flags: "--cluster <url>", about: "the cluster: nats://host:port/name" },
   workers: { flags: "--workers <n>", about: "workers to start, 1 to 64 (default: 2)" },
+  name: { flags: "--name <name>", about: "the cluster's name (default: main)" },
   port: { flags: "--port <n>", about: "the NATS server's port (default: 4222)" },
   memory: { flags: "--memory <size>", about: "memory for records (default: a quarter of the machine's)" },
   isolation: { flags: "--isolation <kind>", about: "what a slot is: thread (default) or process" },
@@ -41,7 +42,7 @@ export interface CommandShape {
   readonly usage: string;
   readonly about: string;
   /** What its one argument is; null: it takes none. */
-  readonly takes: "job" | "worker" | null;
+  readonly takes: "job" | "worker" | "action" | null;
   readonly options: readonly OptionName[];
   /** With --cluster, the question is about a job that was left to one. */
   readonly ofCluster?: true;

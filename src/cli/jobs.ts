@@ -2,6 +2,7 @@
 
 import { formatDuration } from "../base/units.ts";
 import { loadClusterApi, loadJobsApi, type JobInfo, type SubmittedInfo } from "./api.ts";
+import { addressOf } from "./cluster-options.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { perform, type Answer, type CommandShape } from "./jobs-line.ts";
 import type { Paint } from "./paint.ts";
@@ -29,7 +30,7 @@ export async function jobs(args: readonly string[], around: Surroundings): Promi
 }
 
 async function submitted(url: string): Promise<Answer> {
-  const asked = await (await loadClusterApi()).clusterJobs(url);
+  const asked = await (await loadClusterApi()).clusterJobs(addressOf(url));
   try {
     const list = await asked.list();
     return {

@@ -7,7 +7,7 @@ import type { Writable } from "node:stream";
 import { ShoalError } from "../errors.ts";
 import type { Api, JobDescription, JobResult, LoadApi, Report, RunOptions } from "./api.ts";
 import { errorMembers } from "./error-json.ts";
-import { clusterOf } from "./cluster-options.ts";
+import { addressOf, clusterOf } from "./cluster-options.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { OutputStream } from "./output-stream.ts";
@@ -56,7 +56,9 @@ async function perform(
       return exitCodes.success;
     }
     const flags =
-      verb === "run" ? line.flags : { ...line.flags, cluster: clusterOf(line.flags.cluster, around.env) };
+      verb === "run"
+        ? line.flags
+        : { ...line.flags, cluster: line.flags.cluster ?? clusterOf(undefined, around.env) };
     return await new Run(verb, line.job, { ...line, flags }, around, out, paint).perform();
   } catch (error) {
     return await fail(error, { around, out, paint, json, job: null });
@@ -103,7 +105,10 @@ class Run {
     try {
       api = await this.around.loadApi();
       const options = connectOptions(flags, (text) => this.view.output(text));
-      const shoal = await api.connect(options, flags.cluster);
+      const shoal = await api.connect(
+        options,
+        flags.cluster === undefined ? undefined : addressOf(flags.cluster),
+      );
       let result: JobResult<unknown>;
       try {
         this.controller.signal.throwIfAborted();

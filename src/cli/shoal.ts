@@ -70,6 +70,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     about: "ask a worker to leave when its job is over: shoal drain w3",
     perform: async (args, around) => (await import("./workers.ts")).drain(args, around),
   },
+  cluster: {
+    about: "make credentials for a cluster: shoal cluster init",
+    perform: async (args, around) => (await import("./cluster-init.ts")).cluster(args, around),
+  },
   up: {
     about: "start a small cluster on this machine",
     perform: async (args, around) => (await import("./local-cluster.ts")).up(args, around),

@@ -42,7 +42,7 @@ const isListening = (port: number): Promise<boolean> =>
 let found: string | null = null;
 
 /** On PATH, or else taken out of Debian's package, into a folder that git does not see. */
-function natsServer(): string {
+export function natsServer(): string {
   if (found !== null) return found;
   if (spawnSync("nats-server", ["--version"]).status === 0) return (found = "nats-server");
   const folder = path.resolve(import.meta.dirname, "../../tmp/nats");

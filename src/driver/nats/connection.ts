@@ -5,9 +5,10 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm, type KV } from "@nats-io/kv";
 import { Objm, type ObjectStore } from "@nats-io/obj";
-import { connect, headers, type NatsConnection } from "@nats-io/transport-node";
+import { connect, headers, PermissionViolationError, type NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as wait } from "node:timers/promises";
 import { ShoalError } from "../../errors.ts";
+import { inboxOf } from "./roles.ts";
 import { parseClusterUrl, redacted, Subjects } from "./subjects.ts";
 
 /** What must be the same on both sides of every wire. A worker of another one takes no part. */
@@ -27,6 +28,8 @@ export class ClusterConnection {
   private readonly stores = new Map<string, Promise<ObjectStore>>();
   private bucket: Promise<KV> | null = null;
   private awaySince: number | null = null;
+  /** What the server did not allow last. */
+  private denied: { readonly at: number; readonly what: string } | null = null;
   /** Told when NATS goes away or comes back. */
   onAway: (isAway: boolean) => void = () => {};
 
@@ -43,7 +46,10 @@ export class ClusterConnection {
       reconnectJitter: 250,
       pingInterval: 5000,
       waitOnFirstConnect: isPatient,
-      ...(address.user === null ? {} : { user: address.user, pass: address.password ?? "" }),
+      // Answers come to subjects that only this role may listen to (roles.ts).
+      ...(address.user === null
+        ? {}
+        : { user: address.user, pass: address.password ?? "", inboxPrefix: inboxOf(address.user) }),
       ...(address.tls ? { tls: {} } : {}),
     };
     let nc: NatsConnection;
@@ -292,14 +298,19 @@ export class ClusterConnection {
     await this.nc.close();
   }
 
-  /** Does it again, with growing pauses, while what fails may succeed later. CLUSTER_FAILED. */
+  /** Does it again, with growing pauses, while what fails may succeed later. CLUSTER_FAILED, CLUSTER_REFUSED. */
   private async patiently<T>(what: string, act: () => Promise<T>): Promise<T> {
-    const until = performance.now() + patienceMs;
+    const began = performance.now();
+    const until = began + patienceMs;
     for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 1000)) {
       try {
         return await act();
       } catch (error) {
         if (error instanceof ShoalError) throw error;
+        if (this.denied !== null && this.denied.at >= began) {
+          const message = `the NATS server does not allow this role ${this.denied.what} (${what})`;
+          throw new ShoalError("CLUSTER_REFUSED", message, { cause: error });
+        }
         if (this.nc.isClosed() || !isRetryable(error) || performance.now() > until) {
           throw new ShoalError("CLUSTER_FAILED", `${what} failed: ${textOf(error)}`, { cause: error });
         }
@@ -337,6 +348,9 @@ export class ClusterConnection {
       } else if (status.type === "reconnect") {
         this.awaySince = null;
         this.onAway(false);
+      } else if (status.type === "error" && status.error instanceof PermissionViolationError) {
+        const { operation, subject } = status.error;
+        this.denied = { at: performance.now(), what: `a ${operation} on ${subject}` };
       }
     }
   }

@@ -20,6 +20,8 @@ interface Held {
   /** Grows with each holder. */
   readonly epoch: number;
   readonly renewals: number;
+  /** The holder gave it up: whoever wants it need not wait. */
+  readonly isReleased?: true;
 }
 
 /** What challengers have seen of a lease. */
@@ -64,8 +66,10 @@ export class Lease {
     times = defaultLeaseTimes,
   ): Promise<Lease | null> {
     const found = await connection.getKey(key);
-    if (found !== null && !watch.isStale(key, found.revision, times.takeMs)) return null;
-    const epoch = found === null ? 1 : (JSON.parse(found.text) as Held).epoch + 1;
+    const before = found === null ? null : (JSON.parse(found.text) as Held);
+    const isFree = before === null || before.isReleased === true;
+    if (!isFree && !watch.isStale(key, found!.revision, times.takeMs)) return null;
+    const epoch = (before?.epoch ?? 0) + 1;
     const began = performance.now();
     const held: Held = { holder, epoch, renewals: 0 };
     const revision = await connection.setKey(key, JSON.stringify(held), found?.revision ?? null);
@@ -100,6 +104,14 @@ export class Lease {
   async end(): Promise<void> {
     this.stop();
     await this.connection.deleteKey(this.key);
+  }
+
+  /** Another may take it now. */
+  async release(): Promise<void> {
+    this.stop();
+    const { holder, epoch, renewals } = this;
+    const released: Held = { holder, epoch, renewals, isReleased: true };
+    await this.connection.setKey(this.key, JSON.stringify(released), this.revision);
   }
 
   /** Renews it no more: another may take it in `takeMs`. */

@@ -38,6 +38,9 @@ const leadsMax = 16;
 /** Leaders of a job that died, after which it fails. */
 const epochsMax = 50;
 
+/** After the death of the nth process that led a job, n times so long until the next. */
+const pausePerLeaderMs = 50;
+
 interface Led {
   readonly lease: Lease;
   readonly child: ChildProcess;
@@ -112,8 +115,13 @@ export class JobKeeper {
     child.send({ url, id, epoch: lease.epoch, worker, directory: place } satisfies LeadOrder, () => {});
     child.once("exit", (code) => {
       this.led.delete(id);
-      if (code !== 0) return lease.stop();
-      lease.end().catch(() => lease.stop()); // whoever takes it finds that the job is over
+      if (code === 0) {
+        lease.end().catch(() => lease.stop()); // whoever takes it finds that the job is over
+        return;
+      }
+      // One that dies again and again is not tried as fast as machines can.
+      const pauseMs = Math.min(defaultLeaseTimes.takeMs, pausePerLeaderMs * lease.epoch);
+      setTimeout(() => lease.release().catch(() => lease.stop()), pauseMs);
     });
   }
 
