@@ -16,6 +16,7 @@ import {
 import { heapLimit, memoryLimits } from "./driver/slots/memory-limits.ts";
 import { fetchBundle } from "./driver/nats/bundles.ts";
 import { ClusterConnection } from "./driver/nats/connection.ts";
+import { openJournals } from "./driver/nats/journal-messages.ts";
 import { JournalStream } from "./driver/nats/journal-stream.ts";
 import { NatsDriver } from "./driver/nats/nats-driver.ts";
 import type { LeadOrder } from "./model/submitted/keeper.ts";
@@ -25,9 +26,9 @@ import { openSegment } from "./store/journal/journal.ts";
 
 const die = (): void => void process.kill(process.pid, "SIGKILL");
 
-async function lead({ url, id, epoch, worker, directory }: LeadOrder): Promise<void> {
+async function lead({ url, id, epoch, directory }: LeadOrder): Promise<void> {
   const connection = await ClusterConnection.open(url, "shoal lead", true);
-  await connection.openJournals();
+  await openJournals(connection);
   const { record } = await readRecord(connection, id);
   const jobs = path.join(directory, jobsFolder);
   const journal = new JournalStream(connection, id, epoch, (error) => {
@@ -54,7 +55,6 @@ async function lead({ url, id, epoch, worker, directory }: LeadOrder): Promise<v
     connection,
     record,
     epoch,
-    worker,
     program: {
       module: executor,
       data: { ...(record.data as object), bundle: file, runtime: runtime.url, directory: record.directory },

@@ -50,7 +50,9 @@ function submittedLines(list: readonly SubmittedInfo[], paint: Paint, now: numbe
     state,
     localTime(submittedAt),
     formatDuration((endedAt ?? now) - submittedAt),
-    leader === null ? "" : `led by ${leader}${leaders > 1 ? `, the ${leaders}th` : ""}`,
+    leader === null
+      ? ""
+      : `led by ${escapeLine(leader.host)} (${leader.pid})${leaders > 1 ? `, after ${leaders - 1} others` : ""}`,
   ]);
   return table(["id", "job", "state", "submitted", "for", ""], rows, paint, (i) =>
     list[i]!.state === "queued" ? "dim" : colours[list[i]!.state as "running"],

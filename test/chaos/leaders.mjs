@@ -4,7 +4,7 @@
 // --what lead: the process that leads; --what worker: the worker that started it, with the blocks that it holds, which
 // are then made again.
 //
-// From SIGKILL to the moment at which the next leader has taken over the finished work and says so. The killed worker is
+// From SIGKILL to the first progress that the next leader tells, with the finished work taken over. The killed worker is
 // started again. At the end: the output is that of one machine, and no task was finished twice, as the journal tells.
 import { spawn } from "node:child_process";
 import fs from "node:fs";
@@ -84,13 +84,10 @@ const id = await shoal.submit(
 );
 await shoal.close();
 const jobs = await clusterJobs(url);
-let noted = () => {};
 let progressed = () => {};
 const following = jobs.attach(id, {
-  onNote: (note) => note.startsWith("continues") && noted(note),
-  onProgress: ({ tasks }) => tasks.finished > 0 && progressed(),
+  onProgress: () => progressed(),
 });
-// Only who has something to take over says so.
 await new Promise((resolve) => (progressed = resolve));
 
 /** The process that leads, of a worker. */
@@ -110,31 +107,30 @@ const times = [];
 for (let kill = 0; kill < kills; kill++) {
   const info = (await jobs.list()).find((one) => one.id === id);
   if (info.state !== "running" && info.state !== "queued") break;
-  const leader = (await listWorkers(url)).find(({ worker }) => worker === info.leader);
-  const one = leader === undefined ? undefined : team.get(leader.pid);
-  if (one === undefined) {
-    kill--;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    continue;
-  }
-  const continued = new Promise((resolve) => (noted = resolve));
-  const began = performance.now();
-  const victim = values.what === "worker" ? leader.pid : leadOf(leader.pid);
+  const pid = info.leader?.pid;
+  const victim = values.what === "worker" ? (team.has(pid) ? pid : null) : leadOf(pid);
   if (victim === null) {
     kill--;
     await new Promise((resolve) => setTimeout(resolve, 100));
     continue;
   }
+  const began = performance.now();
   process.kill(victim, "SIGKILL");
-  await Promise.race([continued, following.catch(() => {})]);
+  await until("another leads it", async () => {
+    const { leaders, state } = (await jobs.list()).find((one) => one.id === id);
+    return leaders > info.leaders || state === "succeeded";
+  });
+  if ((await jobs.list()).find((one) => one.id === id).state === "succeeded") break;
+  // What it says first, it says when it has taken over what is finished.
+  await Promise.race([new Promise((resolve) => (progressed = resolve)), following.catch(() => {})]);
   times.push(performance.now() - began);
   if (values.what === "worker") {
-    team.delete(leader.pid);
-    startWorker(one.n);
+    const { n } = team.get(pid);
+    team.delete(pid);
+    startWorker(n);
   }
   // Some work is done before the next one dies.
-  await Promise.race([new Promise((resolve) => (progressed = resolve)), following.catch(() => {})]);
-  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await new Promise((resolve) => setTimeout(resolve, 1500));
 }
 await following;
 const journal = await jobs.ask(id, async ({ stateDir }) => {

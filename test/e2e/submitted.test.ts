@@ -65,8 +65,7 @@ const infoOf = async (id: string): Promise<SubmittedInfo> =>
 /** The worker that leads the job, as a process. */
 async function leaderOf(id: string): Promise<Running> {
   const { leader } = await infoOf(id);
-  const { pid } = (await built.workers(url)).find(({ worker }) => worker === leader)!;
-  return team.find(({ process }) => process.pid === pid)!;
+  return team.find(({ process }) => process.pid === leader!.pid)!;
 }
 
 /** Settles when so many tasks of the job are finished. */

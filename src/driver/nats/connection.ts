@@ -2,10 +2,10 @@
 //
 // Not here: what the messages mean. Owner of: the client, whether NATS is away.
 
-import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { jetstreamManager } from "@nats-io/jetstream";
 import { Kvm, type KV } from "@nats-io/kv";
 import { Objm, type ObjectStore } from "@nats-io/obj";
-import { connect, headers, PermissionViolationError, type NatsConnection } from "@nats-io/transport-node";
+import { connect, PermissionViolationError, type NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as wait } from "node:timers/promises";
 import { ShoalError } from "../../errors.ts";
 import { inboxOf } from "./roles.ts";
@@ -17,7 +17,6 @@ export const protocolVersion = 1;
 const connectTimeoutMs = 3000;
 /** JetStream may be without a leader for a while: what it is asked is asked again for so long. */
 const patienceMs = 30_000;
-const appendTimeoutMs = 3000;
 
 export type Message = Readonly<Record<string, unknown>>;
 
@@ -201,75 +200,6 @@ export class ClusterConnection {
     });
   }
 
-  /** The stream of submitted jobs' journals, made if it is not there. */
-  async openJournals(): Promise<void> {
-    const { journals, journal } = this.subjects;
-    await this.patiently(`opening ${journals}`, async () => {
-      const manager = await jetstreamManager(this.nc);
-      try {
-        await manager.streams.info(journals);
-      } catch (error) {
-        if (!/stream not found|404/i.test(textOf(error))) throw error;
-        await manager.streams.add({ name: journals, subjects: [journal.call(this.subjects, "*")] });
-      }
-    });
-  }
-
-  /**
-   * Appends to a job's journal, if its last message is `last`; `id` tells one that is tried again from another. Returns
-   * the number of the message; null: somebody else has appended.
-   */
-  async appendJournal(
-    job: string,
-    last: number,
-    { id, segment, place, bytes }: JournalMessage & { readonly id: string },
-  ): Promise<number | null> {
-    return await this.patiently(`appending to the journal of ${job}`, async () => {
-      const told = headers();
-      told.set("segment", segment);
-      told.set("place", place);
-      try {
-        const { seq } = await jetstream(this.nc, { timeout: appendTimeoutMs }).publish(
-          this.subjects.journal(job),
-          bytes,
-          { headers: told, msgID: id, expect: { lastSubjectSequence: last } },
-        );
-        return seq;
-      } catch (error) {
-        if (isConflict(error)) return null;
-        throw error;
-      }
-    });
-  }
-
-  /** The messages of a job's journal, in order, from number `first` on. */
-  async *readJournal(job: string, first: number): AsyncGenerator<JournalMessage & { readonly seq: number }> {
-    const { journals } = this.subjects;
-    const subject = this.subjects.journal(job);
-    for (let from = first; ;) {
-      const message = await this.patiently(`reading the journal of ${job}`, async () => {
-        const manager = await jetstreamManager(this.nc);
-        try {
-          return await manager.streams.getMessage(journals, { seq: from, next_by_subj: subject } as never);
-        } catch (error) {
-          if (/not found|no message found|404/i.test(textOf(error))) return null;
-          throw error;
-        }
-      });
-      if (message === null) return;
-      const { seq, header, data } = message;
-      yield { seq, segment: header.get("segment"), place: header.get("place"), bytes: data };
-      from = seq + 1;
-    }
-  }
-
-  async purgeJournal(job: string): Promise<void> {
-    const filter = this.subjects.journal(job);
-    await this.patiently(`deleting the journal of ${job}`, async () =>
-      (await jetstreamManager(this.nc)).streams.purge(this.subjects.journals, { filter }),
-    );
-  }
-
   async putObject(store: string, name: string, bytes: Uint8Array): Promise<void> {
     await this.patiently(`putting ${name} into ${store}`, async () => {
       const objects = await this.openStore(store);
@@ -296,6 +226,11 @@ export class ClusterConnection {
 
   async close(): Promise<void> {
     await this.nc.close();
+  }
+
+  /** What another file does with the client, tried again like everything here. */
+  async use<T>(what: string, act: (nc: NatsConnection) => Promise<T>): Promise<T> {
+    return await this.patiently(what, () => act(this.nc));
   }
 
   /** Does it again, with growing pauses, while what fails may succeed later. CLUSTER_FAILED, CLUSTER_REFUSED. */
@@ -356,13 +291,6 @@ export class ClusterConnection {
   }
 }
 
-/** Bytes of a journal's segment: all that was written at once, or the piece of it that `place` tells, as "2/3". */
-export interface JournalMessage {
-  readonly segment: string;
-  readonly place: string;
-  readonly bytes: Uint8Array;
-}
-
 /** A value of the bucket, and the number of its last change. */
 export interface Keyed {
   readonly text: string;
@@ -371,10 +299,10 @@ export interface Keyed {
 
 export type Reply = (answer: string) => void;
 
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Somebody else was first. */
-const isConflict = (error: unknown): boolean =>
+export const isConflict = (error: unknown): boolean =>
   /wrong last sequence|key exists|10071/i.test(textOf(error)) ||
   (error as { code?: unknown } | null)?.code === 10071;
 

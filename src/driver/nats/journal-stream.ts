@@ -11,6 +11,7 @@ import { appendFileSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import type { SegmentFile } from "../../store/journal/journal.ts";
 import type { ClusterConnection } from "./connection.ts";
+import { appendJournal, readJournal } from "./journal-messages.ts";
 
 /** In the place of a segment: nothing is appended but the right to append. */
 const claim = "claim";
@@ -47,7 +48,11 @@ export class JournalStream {
    */
   async restore(directory: string): Promise<number> {
     let count = 0;
-    for await (const { seq, segment, place, bytes } of this.connection.readJournal(this.job, this.last + 1)) {
+    for await (const { seq, segment, place, bytes } of readJournal(
+      this.connection,
+      this.job,
+      this.last + 1,
+    )) {
       const [part, of] = place.split("/").map(Number) as [number, number];
       if (part === 1) this.pieces = [];
       this.pieces.push(bytes);
@@ -71,7 +76,7 @@ export class JournalStream {
       await this.restore(directory);
       const id = `${this.job}-${this.epoch}-${++this.appended}`;
       const message = { id, segment: claim, place: "1/1", bytes: new Uint8Array() };
-      const seq = await this.connection.appendJournal(this.job, this.last, message);
+      const seq = await appendJournal(this.connection, this.job, this.last, message);
       if (seq === null) continue;
       this.last = seq;
       return;
@@ -133,7 +138,7 @@ export class JournalStream {
     if (this.broken !== null) throw this.broken;
     const id = `${this.job}-${this.epoch}-${++this.appended}`;
     const message = { id, segment, place, bytes };
-    const seq = await this.connection.appendJournal(this.job, this.last, message).catch((error: Error) => {
+    const seq = await appendJournal(this.connection, this.job, this.last, message).catch((error: Error) => {
       throw this.fail(error);
     });
     if (seq === null) throw this.fail(new Error("another leader has taken the job"));

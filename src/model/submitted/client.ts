@@ -7,6 +7,7 @@ import path from "node:path";
 import { readKept } from "../../data/calls/kept-value.ts";
 import { shipBundle } from "../../driver/nats/bundles.ts";
 import type { ClusterConnection } from "../../driver/nats/connection.ts";
+import { openJournals } from "../../driver/nats/journal-messages.ts";
 import { JournalStream } from "../../driver/nats/journal-stream.ts";
 import { fromErrorData, ShoalError } from "../../errors.ts";
 import type { ProgramRef } from "../../executor/program.ts";
@@ -30,7 +31,7 @@ export interface Submission {
 export async function submitJob(connection: ClusterConnection, submission: Submission): Promise<string> {
   const { description, program, directory, parameters, options } = submission;
   await shipBundle(connection, program.bundle);
-  await connection.openJournals();
+  await openJournals(connection);
   const id = `s${await connection.nextNumber("job")}`;
   const { bundle: _bundle, runtime: _runtime, ...data } = program.data as Record<string, unknown>;
   const record: SubmittedJob = {

@@ -15,8 +15,8 @@ export interface SubmittedInfo {
   /** Unix milliseconds; `endedAt` is null until it is over. */
   readonly submittedAt: number;
   readonly endedAt: number | null;
-  /** The worker that leads it, or led it last. */
-  readonly leader: string | null;
+  /** The worker's process that leads it, or led it last: see `workers()`. */
+  readonly leader: { readonly host: string; readonly pid: number } | null;
   /** Workers that have led it. */
   readonly leaders: number;
   /** Of files that it has written. */

@@ -29,7 +29,6 @@ export interface LeadOrder {
   readonly url: string;
   readonly id: string;
   readonly epoch: number;
-  readonly worker: string;
   readonly directory: string;
 }
 
@@ -112,7 +111,7 @@ export class JobKeeper {
     this.led.set(id, { lease, child });
     const { url, directory } = options;
     const place = path.join(directory, "lead", `${id}-${lease.epoch}`);
-    child.send({ url, id, epoch: lease.epoch, worker, directory: place } satisfies LeadOrder, () => {});
+    child.send({ url, id, epoch: lease.epoch, directory: place } satisfies LeadOrder, () => {});
     child.once("exit", (code) => {
       this.led.delete(id);
       if (code === 0) {

@@ -3,6 +3,7 @@
 // Not here: the right to lead it (keeper.ts), where its journal is (lead.ts).
 
 import { rm } from "node:fs/promises";
+import { hostname } from "node:os";
 import { writeKept } from "../../data/calls/kept-value.ts";
 import type { ClusterConnection } from "../../driver/nats/connection.ts";
 import { ShoalError, toErrorData, isShoalError, type ErrorCode } from "../../errors.ts";
@@ -15,7 +16,6 @@ export interface LeadRequest {
   readonly connection: ClusterConnection;
   readonly record: SubmittedJob;
   readonly epoch: number;
-  readonly worker: string;
   readonly program: ProgramRef;
   readonly settings: ShoalSettings;
 }
@@ -42,7 +42,7 @@ const notTheJobs: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 /** Settles when the job is over and its record says so. Rejects if another is to lead it. */
 export async function leadJob(request: LeadRequest): Promise<void> {
-  const { connection, record, epoch, worker, settings } = request;
+  const { connection, record, epoch, settings } = request;
   const { subjects } = connection;
   const say = (said: Said): void => connection.publish(subjects.said(record.id), JSON.stringify(said));
   const cancelling = new AbortController();
@@ -53,7 +53,7 @@ export async function leadJob(request: LeadRequest): Promise<void> {
   const begun = await changeRecord(connection, record.id, (now) => ({
     ...now,
     state: "running",
-    leader: worker,
+    leader: { host: hostname(), pid: process.ppid },
     epoch,
   }));
   if (begun.state !== "running") return; // it is over: the leader before this one died after that

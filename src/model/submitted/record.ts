@@ -29,8 +29,8 @@ export interface SubmittedJob {
   /** Unix milliseconds. */
   readonly submittedAt: number;
   readonly endedAt: number | null;
-  /** The worker that leads it, or led it last; how many have. */
-  readonly leader: string | null;
+  /** The worker's process that leads it, or led it last (its id may change meanwhile); how many have. */
+  readonly leader: { readonly host: string; readonly pid: number } | null;
   readonly epoch: number;
   /** Of the run, once it has begun. */
   readonly run: string | null;
