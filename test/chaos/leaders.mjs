@@ -105,7 +105,7 @@ const leadOf = (worker) =>
 
 const times = [];
 for (let kill = 0; kill < kills; kill++) {
-  const info = (await jobs.list()).find((one) => one.id === id);
+  const info = await jobs.info(id);
   if (info.state !== "running" && info.state !== "queued") break;
   const pid = info.leader?.pid;
   const victim = values.what === "worker" ? (team.has(pid) ? pid : null) : leadOf(pid);
@@ -117,10 +117,10 @@ for (let kill = 0; kill < kills; kill++) {
   const began = performance.now();
   process.kill(victim, "SIGKILL");
   await until("another leads it", async () => {
-    const { leaders, state } = (await jobs.list()).find((one) => one.id === id);
+    const { leaders, state } = await jobs.info(id);
     return leaders > info.leaders || state === "succeeded";
   });
-  if ((await jobs.list()).find((one) => one.id === id).state === "succeeded") break;
+  if ((await jobs.info(id)).state === "succeeded") break;
   // What it says first, it says when it has taken over what is finished.
   await Promise.race([new Promise((resolve) => (progressed = resolve)), following.catch(() => {})]);
   times.push(performance.now() - began);

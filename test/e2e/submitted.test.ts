@@ -59,8 +59,7 @@ async function submit(file: string): Promise<string> {
   return stdout.trim();
 }
 
-const infoOf = async (id: string): Promise<SubmittedInfo> =>
-  (await jobs.list()).find((one) => one.id === id)!;
+const infoOf = (id: string): Promise<SubmittedInfo> => jobs.info(id);
 
 /** The worker that leads the job, as a process. */
 async function leaderOf(id: string): Promise<Running> {

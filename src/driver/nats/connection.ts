@@ -17,6 +17,7 @@ export const protocolVersion = 1;
 const connectTimeoutMs = 3000;
 /** JetStream may be without a leader for a while: what it is asked is asked again for so long. */
 const patienceMs = 30_000;
+const listingMs = 3000;
 
 export type Message = Readonly<Record<string, unknown>>;
 
@@ -194,9 +195,23 @@ export class ClusterConnection {
   /** Names of the keys of the bucket that begin so. */
   async keysOf(prefix: string): Promise<string[]> {
     return await this.patiently(`listing ${prefix}`, async () => {
-      const names: string[] = [];
-      for await (const key of await (await this.openBucket()).keys(`${prefix}>`)) names.push(key);
-      return names;
+      const bucket = await this.openBucket();
+      // The client reads keys by a consumer of its own, and waits for ever where its first message was lost.
+      const tooLong = new AbortController();
+      const names = (async () => {
+        const found: string[] = [];
+        for await (const key of await bucket.keys(`${prefix}>`)) found.push(key);
+        return found;
+      })();
+      const late = wait(listingMs, undefined, { ref: false, signal: tooLong.signal }).then(() => {
+        throw new Error(`timeout: no list within ${listingMs} ms`);
+      });
+      late.catch(() => {}); // it was in time
+      try {
+        return await Promise.race([names, late]);
+      } finally {
+        tooLong.abort();
+      }
     });
   }
 

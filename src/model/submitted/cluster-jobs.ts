@@ -2,7 +2,7 @@
 
 import { ClusterConnection } from "../../driver/nats/connection.ts";
 import { cancelJob, followJob, resultOf, withJournal, type FollowOptions } from "./client.ts";
-import { listRecords, type SubmittedJob, type SubmittedState } from "./record.ts";
+import { listRecords, readRecord, type SubmittedJob, type SubmittedState } from "./record.ts";
 
 /** A job that was left to a cluster. */
 export interface SubmittedInfo {
@@ -48,6 +48,11 @@ export class ClusterJobs {
   /** The last submitted first. */
   async list(): Promise<SubmittedInfo[]> {
     return (await listRecords(this.connection)).map(infoOf);
+  }
+
+  /** One of them. RUN_UNKNOWN. */
+  async info(id: string): Promise<SubmittedInfo> {
+    return infoOf((await readRecord(this.connection, id)).record);
   }
 
   /**

@@ -69,17 +69,17 @@ export class JobKeeper {
     void this.lookForEver();
   }
 
-  /** Takes no more jobs; those that it leads go on until others take them. */
+  /** Leads no more: others may, at once. */
   async close(): Promise<void> {
     this.isClosed = true;
     this.stopWatching();
     if (this.timer !== null) clearTimeout(this.timer);
     await Promise.all(
       [...this.led.values()].map(async ({ lease, child }) => {
-        lease.stop();
         const ended = new Promise((resolve) => child.once("exit", resolve));
         child.kill("SIGKILL");
         if (child.exitCode === null && child.signalCode === null) await ended;
+        await lease.release().catch(() => lease.stop());
       }),
     );
   }
@@ -118,6 +118,7 @@ export class JobKeeper {
         lease.end().catch(() => lease.stop()); // whoever takes it finds that the job is over
         return;
       }
+      if (this.isClosed) return;
       // One that dies again and again is not tried as fast as machines can.
       const pauseMs = Math.min(defaultLeaseTimes.takeMs, pausePerLeaderMs * lease.epoch);
       setTimeout(() => lease.release().catch(() => lease.stop()), pauseMs);
