@@ -130,9 +130,11 @@ if (!skipped.has("bull") && there("redis-server")) {
   const quiet = ["--save", "", "--appendonly", "no", "--dir", lab];
   await serve("redis-server", ["--port", String(redisPort), "--bind", "127.0.0.1", ...quiet], redisPort);
   const { Queue, QueueEvents } = await import("bullmq");
-  const connection = { host: "127.0.0.1", port: redisPort };
+  const { Redis } = await import("ioredis");
+  const dialled = () => new Redis({ host: "127.0.0.1", port: redisPort, maxRetriesPerRequest: null });
+  const connection = dialled();
   const queue = new Queue("calls", { connection, defaultJobOptions: { removeOnComplete: { count: 1000 } } });
-  const events = new QueueEvents("calls", { connection });
+  const events = new QueueEvents("calls", { connection: dialled() });
   await Promise.all([queue.waitUntilReady(), events.waitUntilReady()]);
   await Promise.all([forked("bull-worker.mjs", redisPort, 50), forked("bull-worker.mjs", redisPort, 50)]);
   bullFigures = async () => {
