@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { heapLimit, memoryLimits } from "./driver/slots/memory-limits.ts";
 import { bundle } from "./bundle/bundle.ts";
 import { moduleEntry } from "./bundle/module-entry.ts";
-import { CallPool, type CallPoolOptions } from "./driver/slots/calls/call-pool.ts";
+import { CallPool } from "./driver/slots/calls/call-pool.ts";
 import { nestedPlane, type NestedPlane } from "./driver/slots/calls/nested-plane.ts";
 import type { NatsDriver, NatsOptions } from "./driver/nats/nats-driver.ts";
 import { ThreadsDriver } from "./driver/threads/threads-driver.ts";
@@ -109,7 +109,7 @@ export async function connect(
           ? { ...pool, isolation: "inline", memoryLimits: null }
           : cluster === null
             ? pool
-            : { ...pool, ...remoteSlots(cluster, clusterSlots, pool.limits) },
+            : { ...pool, ...remoteSlots(cluster, clusterSlots) },
       ),
     bundle: async (module) => await bundle(moduleEntry(module, directory), { stateDir, runtimeExports }),
     slots: cluster === null ? slots : Math.max(1, clusterSlots),
@@ -134,10 +134,8 @@ async function submitTo(cluster: NatsDriver, submission: Submission): Promise<st
 }
 
 /** For calls: so many slots, of whatever workers there are; each watches its own memory. */
-const remoteSlots = (cluster: NatsDriver, slots: number, limits: CallPoolOptions["limits"]) =>
+const remoteSlots = (cluster: NatsDriver, slots: number) =>
   ({
-    // Several round trips' worth of calls under way, if they are tiny.
-    limits: { ...limits, blindMicros: 2000 },
     slots: Math.max(1, slots),
     isolation: "process",
     memoryLimits: null,

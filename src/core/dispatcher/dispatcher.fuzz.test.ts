@@ -46,7 +46,6 @@ class Life {
       waitingMax: 1 + below(this.chances, 40),
       heldMax: 1 + below(this.chances, 8),
       heldMicros: below(this.chances, 500),
-      blindMicros: chance(this.chances, 0.5) ? 0 : below(this.chances, 2000),
       blockedMax: 1 + below(this.chances, 20),
       abortGraceMs: below(this.chances, 50),
     });

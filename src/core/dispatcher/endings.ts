@@ -119,10 +119,6 @@ function retry(d: DispatcherState, call: Call): boolean {
   return true;
 }
 
-/** In a slot that gives nothing back, behind another: what runs there is not to be ended for it. */
-const waitsItsTurn = (call: Call, { canRevoke, active }: CallSlot): boolean =>
-  !canRevoke && !call.isBlocked && active[0] !== call;
-
 /** Deadlines and ends of grace that are due. */
 export function alarmsDue(d: DispatcherState): void {
   for (let call = d.calls.takeDue(d.now); call !== null; call = d.calls.takeDue(d.now)) {
@@ -132,11 +128,6 @@ export function alarmsDue(d: DispatcherState): void {
     }
     const { slot, graceEndsAt } = call;
     if (graceEndsAt === null || graceEndsAt > d.now || slot === null || slot.isEnding) continue;
-    if (waitsItsTurn(call, slot)) {
-      call.graceEndsAt = d.now + Math.max(1, d.limits.abortGraceMs);
-      d.calls.alarm(call, call.graceEndsAt);
-      continue;
-    }
     d.slots.becomeEnding(slot);
     const why = `a call did not stop within ${d.limits.abortGraceMs} ms`;
     d.effects.push({ kind: "TerminateSlot", slot: slot.slot, why });

@@ -14,8 +14,8 @@ export class Estimates {
   private readonly unknownMicros: number;
 
   /** A target that was never called is taken to fill a slot: its first calls tell. */
-  constructor({ heldMicros, blindMicros }: DispatcherLimits) {
-    this.unknownMicros = Math.max(heldMicros, blindMicros);
+  constructor({ heldMicros }: DispatcherLimits) {
+    this.unknownMicros = heldMicros;
   }
 
   of(target: TargetNumber, items: number): number {

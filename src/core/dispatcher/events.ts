@@ -106,11 +106,6 @@ export interface DispatcherLimits {
   readonly heldMax: number;
   /** A slot holds two calls, or as many more as are expected to take this long together. Default 400. */
   readonly heldMicros: number;
-  /**
-   * A slot that gives nothing back holds one call, or more while they are expected to take less than this together: what
-   * is far away would idle between two. Default 0.
-   */
-  readonly blindMicros: number;
   /** Calls that may be blocked: nested calls are refused beyond. Default 100,000. */
   readonly blockedMax: number;
   /** How long an aborted call may take to end before its slot is ended. Default 1,000. */
@@ -121,7 +116,6 @@ export const defaultDispatcherLimits: DispatcherLimits = {
   waitingMax: 1_000_000,
   heldMax: 256,
   heldMicros: 400,
-  blindMicros: 0,
   blockedMax: 100_000,
   abortGraceMs: 1000,
 };

@@ -131,8 +131,7 @@ export class SlotLedger {
   hasRoom({ active, activeMicros, canRevoke, isOverdue, isEnding }: CallSlot): boolean {
     const held = active.length;
     if (held === 0 || isEnding) return !isEnding;
-    if (isOverdue || held >= this.limits.heldMax) return false;
-    if (!canRevoke) return activeMicros < this.limits.blindMicros;
+    if (!canRevoke || isOverdue || held >= this.limits.heldMax) return false;
     return held === 1 || activeMicros < this.limits.heldMicros;
   }
 

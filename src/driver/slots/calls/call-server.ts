@@ -126,17 +126,9 @@ export class CallServer {
   /** The calls that it waits for are cancelled with it: nobody needs them any more. */
   private abort(ticket: number, reason: string): void {
     const run = this.runs.get(ticket);
-    if (run === undefined) return this.dropUnbegun(ticket, reason);
+    if (run === undefined) return;
     run.abort(reason);
     this.nested.cancelOf(run);
-  }
-
-  /** One that came as a message, and whose turn has not come. */
-  private dropUnbegun(ticket: number, reason: string): void {
-    const at = this.invoked.findIndex((message) => message.ticket === ticket);
-    if (at < 0) return;
-    this.invoked.splice(at, 1);
-    this.threw(new CallRun(ticket, -1, this.runPorts), new ShoalError("CANCELLED", reason));
   }
 
   /** Takes calls for ever. */
