@@ -18,6 +18,7 @@ const connectTimeoutMs = 3000;
 /** JetStream may be without a leader for a while: what it is asked is asked again for so long. */
 const patienceMs = 30_000;
 const listingMs = 3000;
+const closingMs = 2000;
 
 export type Message = Readonly<Record<string, unknown>>;
 
@@ -235,12 +236,14 @@ export class ClusterConnection {
     for (const { name } of await objects.list()) if (name.startsWith(prefix)) await objects.delete(name);
   }
 
+  /** What was published has left, or NATS is away. */
   async flush(): Promise<void> {
-    await this.nc.flush();
+    await within(closingMs, this.nc.flush());
   }
 
+  /** A server that does not answer keeps nobody. */
   async close(): Promise<void> {
-    await this.nc.close();
+    await within(closingMs, this.nc.close());
   }
 
   /** What another file does with the client, tried again like everything here. */
@@ -310,6 +313,15 @@ export class ClusterConnection {
 export interface Keyed {
   readonly text: string;
   readonly revision: number;
+}
+
+async function within(ms: number, promise: Promise<void>): Promise<void> {
+  const tooLong = new AbortController();
+  try {
+    await Promise.race([promise, wait(ms, undefined, { signal: tooLong.signal }).catch(() => {})]);
+  } finally {
+    tooLong.abort();
+  }
 }
 
 export type Reply = (answer: string) => void;
