@@ -7,11 +7,11 @@
 // nats-server, redis-server and python3-distributed are Debian packages; what is not there is left out, and said.
 import { fork, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, mkdirSync, symlinkSync } from "node:fs";
-import { connect as dial } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { listens } from "./net.mjs";
 import { makeText } from "./text.mjs";
 
 const { values } = parseArgs({
@@ -39,17 +39,6 @@ process.on("exit", () => {
   rmSync(lab, { recursive: true, force: true });
 });
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
-
-const listens = (port) =>
-  new Promise((resolve) => {
-    const socket = dial(port, "127.0.0.1");
-    const done = (is) => () => {
-      socket.destroy();
-      resolve(is);
-    };
-    socket.once("connect", done(true));
-    socket.once("error", done(false));
-  });
 
 async function serve(command, args, port) {
   children.push(spawn(command, args, { stdio: "ignore" }));

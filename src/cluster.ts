@@ -7,6 +7,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { heapLimit, memoryLimits } from "./driver/slots/memory-limits.ts";
 import type { ClusterJobs } from "./model/submitted/cluster-jobs.ts";
+import type { ClusterConnection } from "./driver/nats/connection.ts";
 import type { WorkerInfo } from "./driver/nats/held.ts";
 import {
   defaultMemoryBytes,
@@ -136,14 +137,8 @@ const isLoopback = (host: string): boolean => /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$|
  * for (const { worker, slots, busy } of await workers("nats://127.0.0.1:4222")) console.log(worker, busy, "of", slots);
  */
 export async function workers(url: string): Promise<WorkerInfo[]> {
-  const { ClusterConnection } = await import("./driver/nats/connection.ts");
   const { askWorkers } = await import("./driver/nats/held.ts");
-  const connection = await ClusterConnection.open(url, "shoal workers");
-  try {
-    return await askWorkers(connection);
-  } finally {
-    await connection.close();
-  }
+  return await connected(url, "shoal workers", (connection) => askWorkers(connection));
 }
 
 /**
@@ -152,11 +147,20 @@ export async function workers(url: string): Promise<WorkerInfo[]> {
  * Errors: WORKER_UNKNOWN if no worker of that id answers; those of `workers()`.
  */
 export async function drainWorker(url: string, worker: string): Promise<void> {
-  const { ClusterConnection } = await import("./driver/nats/connection.ts");
   const { askToDrain } = await import("./driver/nats/held.ts");
-  const connection = await ClusterConnection.open(url, "shoal drain");
+  await connected(url, "shoal drain", (connection) => askToDrain(connection, worker));
+}
+
+/** For one question. */
+async function connected<T>(
+  url: string,
+  name: string,
+  ask: (connection: ClusterConnection) => Promise<T>,
+): Promise<T> {
+  const { ClusterConnection: Connection } = await import("./driver/nats/connection.ts");
+  const connection = await Connection.open(url, name);
   try {
-    await askToDrain(connection, worker);
+    return await ask(connection);
   } finally {
     await connection.close();
   }

@@ -5,14 +5,7 @@
 // other crash.
 
 import path from "node:path";
-import {
-  defaultMemoryBytes,
-  memoryBytesMin,
-  moduleUrl,
-  packageVersion,
-  runtimeExports,
-  usableBytes,
-} from "./connect.ts";
+import { defaultMemoryBytes, moduleUrl, packageVersion, runtimeExports, usableBytes } from "./connect.ts";
 import { heapLimit, memoryLimits } from "./driver/slots/memory-limits.ts";
 import { fetchBundle } from "./driver/nats/bundles.ts";
 import { ClusterConnection } from "./driver/nats/connection.ts";
@@ -37,7 +30,9 @@ async function lead({ url, id, epoch, directory }: LeadOrder): Promise<void> {
   });
   await journal.takeOver(jobs);
   const file = await fetchBundle(connection, record.bundle, path.join(directory, "../../bundles"));
-  const memoryBytes = Math.max(memoryBytesMin, defaultMemoryBytes());
+  const onPrint = (text: string): void =>
+    connection.publish(connection.subjects.said(id), JSON.stringify({ printed: text }));
+  const memoryBytes = defaultMemoryBytes();
   const plan = { slots: 1, memoryBytes, usableBytes: usableBytes() };
   const executor = moduleUrl("shoal/executor");
   const runtime = { url: moduleUrl("shoal"), exports: runtimeExports };
@@ -48,7 +43,7 @@ async function lead({ url, id, epoch, directory }: LeadOrder): Promise<void> {
     heapBytes: heapLimit(plan),
     memoryLimits: memoryLimits(plan),
     preload: executor,
-    onPrint: (text) => connection.publish(connection.subjects.said(id), JSON.stringify({ printed: text })),
+    onPrint,
   });
   const slots = (await driver.workers()).reduce((sum, one) => sum + one.slots, 0);
   await leadJob({
@@ -69,7 +64,7 @@ async function lead({ url, id, epoch, directory }: LeadOrder): Promise<void> {
       executor,
       runtime,
       journalFile: (segment, isNew) => journal.file(openSegment(segment, isNew), segment, jobs),
-      onPrint: (text) => connection.publish(connection.subjects.said(id), JSON.stringify({ printed: text })),
+      onPrint,
       calls: () => {
         throw new Error("a job calls no functions");
       },

@@ -8,11 +8,11 @@
 // is left, and no file but what lasts. The seed draws whom and when; what is running then, the machine decides.
 import { spawn } from "node:child_process";
 import fs from "node:fs";
-import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { importEngine } from "../../bench/engine.mjs";
+import { freePort, listens } from "../../bench/net.mjs";
 import { generator } from "../../bench/random.mjs";
 import { makeText } from "../../bench/text.mjs";
 import { cli, digest, Marked, newProject, root } from "./lab.mjs";
@@ -89,27 +89,6 @@ function start(file, args, directory, log) {
   );
   return one;
 }
-
-const freePort = () =>
-  new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-
-const listens = (port) =>
-  new Promise((resolve) => {
-    const socket = net.connect(port, "127.0.0.1");
-    const done = (is) => () => {
-      socket.destroy();
-      resolve(is);
-    };
-    socket.once("connect", done(true));
-    socket.once("error", done(false));
-  });
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -8,12 +8,12 @@
 // started again. At the end: the output is that of one machine, and no task was finished twice, as the journal tells.
 import { spawn } from "node:child_process";
 import fs from "node:fs";
-import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { clusterJobs, connect, workers as listWorkers } from "shoal";
 import { importEngine } from "../../bench/engine.mjs";
+import { freePort } from "../../bench/net.mjs";
 import { makeText } from "../../bench/text.mjs";
 import { cli, digest, Marked, newProject, root } from "./lab.mjs";
 
@@ -40,13 +40,7 @@ const marked = new Marked();
 const { checkFinishedOnce } = await importEngine("test/checkers/finished-once.ts");
 const directory = newProject(lab, "leaders");
 
-const port = await new Promise((resolve) => {
-  const server = net.createServer();
-  server.listen(0, "127.0.0.1", () => {
-    const { port } = server.address();
-    server.close(() => resolve(port));
-  });
-});
+const port = await freePort();
 const url = `nats://127.0.0.1:${port}`;
 spawn("nats-server", ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", path.join(directory, "nats")], {
   stdio: "ignore",
@@ -94,9 +88,8 @@ await new Promise((resolve) => (progressed = resolve));
 const leadOf = (worker) =>
   marked.living().find((pid) => {
     try {
-      const isChild =
-        fs.readFileSync(`/proc/${pid}/stat`, "latin1").includes(`) S ${worker} `) ||
-        fs.readFileSync(`/proc/${pid}/stat`, "latin1").includes(`) R ${worker} `);
+      const [, parent] = /\) [A-Z] (\d+) /.exec(fs.readFileSync(`/proc/${pid}/stat`, "latin1"));
+      const isChild = Number(parent) === worker;
       return isChild && fs.readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("lead.js");
     } catch {
       return false;

@@ -18,6 +18,7 @@ import { defaultTimes } from "./cluster-run.ts";
 import { ClusterConnection, protocolVersion } from "./connection.ts";
 import type { WhoRequest, WorkerInfo } from "./held.ts";
 import { JobSeat } from "./job-seat.ts";
+import { isRunId, objectInBytes } from "./json.ts";
 import { WorkerPlace } from "./worker-place.ts";
 import { parseOpenJob, type OpenJob } from "./open-job.ts";
 
@@ -292,23 +293,20 @@ const newId = async (connection: ClusterConnection): Promise<WorkerId> =>
   workerId(await connection.nextNumber("worker"));
 
 function parseRequest(bytes: Uint8Array): AgentRequest | null {
-  try {
-    const request = JSON.parse(Buffer.from(bytes).toString("utf8")) as AgentRequest;
-    if (request.kind === "drain") return { kind: "drain" };
-    const { kind, lease, heartbeatMs } = request;
-    const isWell =
-      kind === "lease" && /^[0-9a-f]{24}$/.test(lease) && heartbeatMs >= 10 && heartbeatMs <= 60_000;
-    return isWell ? { kind, lease, heartbeatMs } : null;
-  } catch {
-    return null;
-  }
+  const request = objectInBytes(bytes);
+  if (request?.["kind"] === "drain") return { kind: "drain" };
+  if (request?.["kind"] !== "lease") return null;
+  const { lease, heartbeatMs } = request;
+  const isWell =
+    typeof lease === "string" &&
+    /^[0-9a-f]{24}$/.test(lease) &&
+    typeof heartbeatMs === "number" &&
+    heartbeatMs >= 10 &&
+    heartbeatMs <= 60_000;
+  return isWell ? { kind: "lease", lease, heartbeatMs } : null;
 }
 
 function parseWho(bytes: Uint8Array): WhoRequest {
-  try {
-    const { run } = JSON.parse(Buffer.from(bytes).toString("utf8")) as WhoRequest;
-    return typeof run === "string" && /^[A-Za-z0-9-]{1,80}$/.test(run) ? { run } : {};
-  } catch {
-    return {};
-  }
+  const run = objectInBytes(bytes)?.["run"];
+  return isRunId(run) ? { run } : {};
 }

@@ -28,8 +28,6 @@ export const blockToken = (secret: string, run: string, reader: string): string 
 export class BlockServer {
   private readonly server: Server;
   private readonly runs = new Map<string, ServedRun>();
-  /** Bytes that were served. */
-  bytesOut = 0;
 
   /** Listens on a port of its own. */
   static async listen(host: string): Promise<BlockServer> {
@@ -103,7 +101,6 @@ export class BlockServer {
           if (bytesRead === 0) throw new Error(`${file} became shorter`);
           await write(response, buffer.subarray(0, bytesRead));
           at += bytesRead;
-          this.bytesOut += bytesRead;
         }
       }
     } finally {

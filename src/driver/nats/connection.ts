@@ -88,10 +88,6 @@ export class ClusterConnection {
     return this.nc.info?.max_payload ?? 1 << 20;
   }
 
-  get serverVersion(): string {
-    return this.nc.info?.version ?? "unknown";
-  }
-
   publish(subject: string, bytes: Uint8Array | string): void {
     // While NATS is away messages are held back by the client; the sessions say again what gets lost all the same.
     if (!this.nc.isClosed()) this.nc.publish(subject, bytes);
@@ -141,18 +137,11 @@ export class ClusterConnection {
 
   /** A number that no other caller of this cluster gets, ever: by compare-and-set. */
   async nextNumber(key: string): Promise<number> {
-    return await this.patiently(`the next ${key}`, async () => {
-      const bucket = await this.openBucket();
-      const entry = await bucket.get(key);
-      const next = (entry === null || entry.operation !== "PUT" ? 0 : Number(entry.string())) + 1;
-      try {
-        if (entry === null) await bucket.create(key, String(next));
-        else await bucket.update(key, String(next), entry.revision);
-      } catch (error) {
-        throw isConflict(error) ? new Error("temporarily: another was first", { cause: error }) : error;
-      }
-      return next;
-    });
+    for (;;) {
+      const found = await this.getKey(key);
+      const next = Number(found?.text ?? 0) + 1;
+      if ((await this.setKey(key, String(next), found?.revision ?? null)) !== null) return next;
+    }
   }
 
   /** Of a key of the bucket; null: there is none. */
@@ -197,22 +186,15 @@ export class ClusterConnection {
   async keysOf(prefix: string): Promise<string[]> {
     return await this.patiently(`listing ${prefix}`, async () => {
       const bucket = await this.openBucket();
-      // The client reads keys by a consumer of its own, and waits for ever where its first message was lost.
-      const tooLong = new AbortController();
-      const names = (async () => {
+      const list = async (): Promise<string[]> => {
         const found: string[] = [];
         for await (const key of await bucket.keys(`${prefix}>`)) found.push(key);
         return found;
-      })();
-      const late = wait(listingMs, undefined, { ref: false, signal: tooLong.signal }).then(() => {
-        throw new Error(`timeout: no list within ${listingMs} ms`);
-      });
-      late.catch(() => {}); // it was in time
-      try {
-        return await Promise.race([names, late]);
-      } finally {
-        tooLong.abort();
-      }
+      };
+      // The client reads keys by a consumer of its own, and waits for ever where its first message was lost.
+      const names = await within(listingMs, list());
+      if (names === undefined) throw new Error(`timeout: no list within ${listingMs} ms`);
+      return names;
     });
   }
 
@@ -315,12 +297,14 @@ export interface Keyed {
   readonly revision: number;
 }
 
-async function within(ms: number, promise: Promise<void>): Promise<void> {
-  const tooLong = new AbortController();
+/** Undefined: not in time. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  const inTime = new AbortController();
+  const late = wait(ms, undefined, { signal: inTime.signal }).catch(() => undefined);
   try {
-    await Promise.race([promise, wait(ms, undefined, { signal: tooLong.signal }).catch(() => {})]);
+    return await Promise.race([promise, late]);
   } finally {
-    tooLong.abort();
+    inTime.abort();
   }
 }
 

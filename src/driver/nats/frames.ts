@@ -7,6 +7,7 @@
 import type { Envelope, Gone } from "../links/door.ts";
 import type { FromWorker, ToWorker } from "../links/messages.ts";
 import { protocolVersion } from "./connection.ts";
+import { objectIn, objectInBytes } from "./json.ts";
 
 export type WireFrame<Body> = Envelope<Body> | Gone;
 
@@ -50,8 +51,6 @@ export function encodeFrame(
 export class FrameReader<Body> {
   private readonly gathering = new Map<string, { readonly parts: string[]; count: number }>();
   private readonly isBody: (body: Record<string, unknown>) => boolean;
-  /** Messages that were no frames. */
-  rejected = 0;
 
   constructor(isBody: (body: Record<string, unknown>) => boolean) {
     this.isBody = isBody;
@@ -59,12 +58,10 @@ export class FrameReader<Body> {
 
   /** Null: not whole yet, or refused. */
   read(bytes: Uint8Array): Stamped<WireFrame<Body>> | null {
-    const message = parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"));
+    const message = objectInBytes(bytes);
     const whole = message !== null && "part" in message ? this.gather(message) : message;
     if (whole === undefined) return null;
-    const frame = whole === null ? null : this.check(whole);
-    if (frame === null) this.rejected++;
-    return frame;
+    return whole === null ? null : this.check(whole);
   }
 
   /** Undefined: pieces are missing. */
@@ -83,7 +80,7 @@ export class FrameReader<Body> {
     if (this.gathering.size > gatheringMax) this.gathering.delete(this.gathering.keys().next().value!);
     if (entry.count < of) return undefined;
     this.gathering.delete(id);
-    return parse(entry.parts.join(""));
+    return objectIn(entry.parts.join(""));
   }
 
   private check({ v, stamp, frame }: Record<string, unknown>): Stamped<WireFrame<Body>> | null {
@@ -95,15 +92,6 @@ export class FrameReader<Body> {
     if (body !== null && (typeof body !== "object" || !this.isBody(body as Record<string, unknown>)))
       return null;
     return { stamp, frame: frame as Envelope<Body> };
-  }
-}
-
-function parse(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : null;
-  } catch {
-    return null;
   }
 }
 

@@ -3,6 +3,8 @@
 import type { AttemptId, WorkerId } from "../../base/ids.ts";
 import { ShoalError } from "../../errors.ts";
 import type { ClusterConnection } from "./connection.ts";
+import { isWorker } from "./frames.ts";
+import { objectInBytes } from "./json.ts";
 
 export interface Home {
   readonly worker: WorkerId;
@@ -51,12 +53,9 @@ export async function askWorkers(
   const answers = await connection.requestAll(who, JSON.stringify(request), waitMs, stallMs);
   const infos: WorkerInfo[] = [];
   for (const bytes of answers) {
-    try {
-      const info = JSON.parse(Buffer.from(bytes).toString("utf8")) as WorkerInfo | null;
-      if (typeof info?.worker === "string" && typeof info.url === "string") infos.push(info);
-    } catch {
-      // not a worker's answer
-    }
+    const info = objectInBytes(bytes);
+    if (isWorker(info?.["worker"]) && typeof info?.["url"] === "string")
+      infos.push(info as unknown as WorkerInfo);
   }
   return infos.sort((a, b) => Number(a.worker.slice(1)) - Number(b.worker.slice(1)));
 }

@@ -1,6 +1,7 @@
 // What a coordinator tells all workers of its job, once in a heartbeat until the job is over: whoever is free takes part.
 
 import { protocolVersion } from "./connection.ts";
+import { isRunId, objectInBytes } from "./json.ts";
 
 export interface OpenJob {
   readonly v: number;
@@ -20,17 +21,11 @@ export interface OpenJob {
 
 /** Null: no such message. One of another version is told by its `v`. */
 export function parseOpenJob(bytes: Uint8Array): OpenJob | null {
-  let job: OpenJob;
-  try {
-    job = JSON.parse(Buffer.from(bytes).toString("utf8")) as OpenJob;
-  } catch {
-    return null;
-  }
-  if (typeof job !== "object" || job === null || !Number.isSafeInteger(job.v)) return null;
+  const job = objectInBytes(bytes) as OpenJob | null;
+  if (job === null || !Number.isSafeInteger(job.v)) return null;
   if (job.v !== protocolVersion) return job;
   const isWell =
-    typeof job.run === "string" &&
-    /^[A-Za-z0-9-]{1,80}$/.test(job.run) &&
+    isRunId(job.run) &&
     Number.isSafeInteger(job.epoch) &&
     Array.isArray(job.stages) &&
     typeof job.secret === "string" &&

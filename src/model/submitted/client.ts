@@ -1,6 +1,6 @@
 // Submitted jobs from the outside: leave one to a cluster, follow it, cancel it, ask about it.
 
-import { mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -166,7 +166,6 @@ export async function withJournal<T>(
 
 /** Writes the summary by which lists find the job. Returns its run; null: its journal is empty. */
 async function summarize(stateDir: string, record: SubmittedJob): Promise<string | null> {
-  const { readdirSync, existsSync } = await import("node:fs");
   const folder = path.join(stateDir, jobsFolder);
   const [key] = existsSync(folder) ? readdirSync(folder) : [];
   if (key === undefined) return null;
