@@ -8,11 +8,18 @@ import { startNats, type NatsServer } from "../kit/nats.ts";
 import { until } from "../kit/processes.ts";
 import { booksDir, Project, type Running } from "./harness.ts";
 
-const job = (pauseMs: number): string => `import { job, read } from "shoal";
+const count = (body: string): string => `import { existsSync } from "node:fs";
+import { job, read } from "shoal";
 const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 export default job({ input: "books/pg-*.txt", output: "out" }, ({ input, output }) =>
-  read.lines(input).flatMap((line) => { pause(${pauseMs}); return line.match(/[a-z]+/g) ?? []; }).countByValue().write.tsv(output));
+  read.lines(input).flatMap((line) => { ${body} return line.match(/[a-z]+/g) ?? []; }).countByValue().write.tsv(output));
 `;
+
+/** Of the last book only. */
+const gateWord = "Becky";
+/** Its last tasks wait until somebody opens the gate, so that it is under way as long as a test needs it to be. */
+const gated = (gate: string): string =>
+  count(`if (line.includes("${gateWord}")) while (!existsSync("${gate}")) pause(20);`);
 
 let server: NatsServer;
 let clusters = 0;
@@ -24,7 +31,7 @@ let expected: string;
 
 beforeAll(async () => {
   server = await startNats();
-  using here = new Project({ "count.ts": job(0) });
+  using here = new Project({ "count.ts": count("") });
   symlinkSync(booksDir, here.at("books"));
   expect((await here.shoal("run", "count.ts", "--split-size", "128k")).code).toBe(0);
   expected = here.digest("out");
@@ -40,7 +47,8 @@ afterEach(async () => {
 });
 
 async function open(workers: number): Promise<void> {
-  project = new Project({ "count.ts": job(0), "slow.ts": job(0.05) });
+  project = new Project({ "count.ts": count("") });
+  project.write("gated.ts", gated(project.at("gate")));
   symlinkSync(booksDir, project.at("books"));
   url = `${server.url}/submitted-${++clusters}`;
   team = Array.from({ length: workers }, (_, n) =>
@@ -66,6 +74,8 @@ async function leaderOf(id: string): Promise<Running> {
   const { leader } = await infoOf(id);
   return team.find(({ process }) => process.pid === leader!.pid)!;
 }
+
+const openGate = (): void => project.write("gate", "");
 
 /** Settles when so many tasks of the job are finished. */
 async function finished(id: string, tasks: number): Promise<void> {
@@ -116,12 +126,14 @@ test("values and errors come back to whoever follows", async () => {
 
 test("the worker that leads is killed: another goes on, and does no finished task again", async () => {
   await open(3);
-  const id = await submit("slow.ts");
+  const id = await submit("gated.ts");
   await finished(id, 3);
   // Followed from before: what a leader says when it takes over, it says once.
   const notes: string[] = [];
   const following = jobs.attach(id, { onNote: (note) => void notes.push(note) });
   (await leaderOf(id)).process.kill("SIGKILL");
+  await until("another leads", async () => (await infoOf(id)).leaders === 2);
+  openGate();
   await following;
   expect(notes.join("\n")).toMatch(
     /continues the run of .*: [1-9]\d* of \d+ tasks (is|are) finished already/,
@@ -132,12 +144,13 @@ test("the worker that leads is killed: another goes on, and does no finished tas
 
 test("the worker that leads is stopped for a while: another takes over, and the first one does no harm", async () => {
   await open(2);
-  const id = await submit("slow.ts");
+  const id = await submit("gated.ts");
   await finished(id, 2);
   const leader = await leaderOf(id);
   leader.process.kill("SIGSTOP");
   await until("another leads", async () => (await infoOf(id)).leaders === 2);
   leader.process.kill("SIGCONT");
+  openGate();
   const { code } = await ask("attach", id);
   expect(code).toBe(0);
   expect(project.digest("out")).toBe(expected);
@@ -147,7 +160,7 @@ test("the worker that leads is stopped for a while: another takes over, and the 
 
 test("shoal cancel ends it; what was there stays", async () => {
   await open(1);
-  const id = await submit("slow.ts");
+  const id = await submit("gated.ts");
   await until("it is led", async () => (await infoOf(id)).state === "running");
   const { code, stdout } = await ask("cancel", id);
   expect(code).toBe(0);

@@ -104,10 +104,10 @@ export class MemoryWatch {
   /** Ends the slot that holds most of what is too much; if that cannot be learnt, the one most likely to. */
   private async endSuspect(usedBytes: number): Promise<void> {
     this.isSearching = true;
-    const now = clock();
+    // Also at those that told of themselves a moment ago: a gigabyte takes no longer than that.
     await Promise.all(
       this.watched()
-        .filter((host) => isSilent(host, now))
+        .filter((host) => host.work !== null)
         .map((host) => host.look()),
     );
     const found = suspect(
