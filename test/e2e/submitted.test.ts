@@ -127,7 +127,8 @@ test("values and errors come back to whoever follows", async () => {
 test("the worker that leads is killed: another goes on, and does no finished task again", async () => {
   await open(3);
   const id = await submit("gated.ts");
-  await finished(id, 3);
+  // So many that others than the one that is killed have some: what it holds dies with it.
+  await finished(id, 20);
   // Followed from before: what a leader says when it takes over, it says once.
   const notes: string[] = [];
   const following = jobs.attach(id, { onNote: (note) => void notes.push(note) });
