@@ -54,6 +54,7 @@ export const errorCodes = {
     false,
     "Is this the right file and separator? Raise recordBytesMax if it is.",
   ),
+  STORE_FAILED: entry(true, true, "Check the store's endpoint, bucket and credentials."),
   // keys, values, user code
   KEY_INVALID: entry(
     true,

@@ -2,6 +2,7 @@
 // records, pass the user's functions (executor), leave as blocks or through a sink: one direction, no turning back.
 
 import type { Push } from "../plan/operator.ts";
+import type { MountTable } from "../protocol/place.ts";
 import type { Json, Options, ShuffleHow, UserFunction } from "../plan/nodes.ts";
 
 /** What an attempt has read, written and waited for, so far. Each part of this room adds to its own fields. */
@@ -62,13 +63,15 @@ export interface SplitSettings {
   readonly splitBytes: number | null;
   /** Relative paths and patterns are relative to this directory. */
   readonly directory: string;
+  /** Default: none. */
+  readonly mounts?: MountTable;
 }
 
 export interface SplitPlan {
   readonly splits: readonly Split[];
   readonly files: number;
   readonly bytes: number;
-  /** Absolute paths or directories that are read, for the check that no output lies within them. */
+  /** Absolute paths, directories or `s3:` URLs that are read, for the check that no output lies within them. */
   readonly roots: readonly string[];
 }
 

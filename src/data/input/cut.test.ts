@@ -62,7 +62,7 @@ describe("cutFiles", () => {
       { file: file(10, 1), from: 0, to: 10 },
       { file: file(30, 2), from: 10, to: 20 },
     ];
-    expect(piecesOf(JSON.parse(JSON.stringify(toSplit(pieces, "/in"))))).toEqual(pieces);
+    expect(piecesOf(JSON.parse(JSON.stringify(toSplit(pieces, { directory: "/in" }))))).toEqual(pieces);
   });
 });
 

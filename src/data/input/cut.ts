@@ -1,10 +1,11 @@
 // Cuts a list of files into splits: a function of the files alone, never of the number of slots, so that the output is
 // the same bytes on one slot and on a hundred (DESIGN.md §7.1).
 
-import { resolve } from "node:path";
 import { formatBytes } from "../../base/units.ts";
 import type { Json } from "../../plan/nodes.ts";
-import type { Split } from "../contract.ts";
+import { noMounts, type MountTable } from "../../protocol/place.ts";
+import { placeOf, placeText } from "../../store/mounts.ts";
+import type { Split, SplitSettings } from "../contract.ts";
 import { showName, type FileRef } from "./file.ts";
 
 const MiB = 2 ** 20;
@@ -60,13 +61,17 @@ export function cutFiles(
   return splits;
 }
 
-/** A split as it travels. Names are relative to `directory`, which is in each split once. */
-export function toSplit(pieces: readonly Piece[], directory: string): Split {
+/** A split as it travels. Names are relative to `directory`, which is in each split once, as are mounts if it has objects. */
+export function toSplit(
+  pieces: readonly Piece[],
+  { directory, mounts = noMounts }: Pick<SplitSettings, "directory" | "mounts">,
+): Split {
   return {
     label: labelOf(pieces),
     bytes: pieces.reduce((sum, { from, to }) => sum + to - from, 0),
     data: {
       directory,
+      ...(pieces.some(({ file }) => isMounted(file, directory)) ? { mounts: mounts as never } : {}),
       pieces: pieces.map(({ file, from, to }): Json => [
         file.name,
         file.size,
@@ -74,10 +79,14 @@ export function toSplit(pieces: readonly Piece[], directory: string): Split {
         file.ino,
         from,
         to,
+        ...(file.object === undefined ? [] : [file.object.etag]),
       ]),
     },
   };
 }
+
+const isMounted = ({ name, path }: FileRef, directory: string): boolean =>
+  placeText(placeOf(name, directory, noMounts)) !== path || path.startsWith("s3:");
 
 type PieceData = readonly [
   name: string,
@@ -86,15 +95,22 @@ type PieceData = readonly [
   ino: number,
   from: number,
   to: number,
+  etag?: string,
 ];
 
-export function piecesOf(split: Split): Piece[] {
-  const { directory, pieces } = split.data as unknown as { directory: string; pieces: readonly PieceData[] };
-  return pieces.map(([name, size, mtimeMs, ino, from, to]) => ({
-    file: { name, path: resolve(directory, name), size, mtimeMs, ino },
-    from,
-    to,
-  }));
+interface SplitData {
+  readonly directory: string;
+  readonly mounts?: MountTable;
+  readonly pieces: readonly PieceData[];
+}
+
+export function piecesOf(split: Pick<Split, "data">): Piece[] {
+  const { directory, mounts = noMounts, pieces } = split.data as unknown as SplitData;
+  return pieces.map(([name, size, mtimeMs, ino, from, to, etag]) => {
+    const place = placeOf(name, directory, mounts);
+    const file = { name, path: placeText(place), size, mtimeMs, ino };
+    return { file: place.kind === "file" ? file : { ...file, object: { place, etag: etag! } }, from, to };
+  });
 }
 
 function labelOf(pieces: readonly Piece[]): string {

@@ -6,8 +6,9 @@ import { ShoalError } from "../../errors.ts";
 import type { Push } from "../../plan/operator.ts";
 import type { RecordPosition, RecordReader, TaskHost } from "../contract.ts";
 import type { Piece } from "./cut.ts";
-import { InputFile, showName } from "./file.ts";
+import { showName, shrunk, type InputFile } from "./file.ts";
 import { gunzip, isGzip } from "./gunzip.ts";
+import { openPieces } from "./open.ts";
 import { byteOrderMark, firstInvalidUtf8, notUtf8, type Slices } from "./utf8.ts";
 
 export interface FileReaderOptions {
@@ -32,17 +33,13 @@ export class FileReader implements RecordReader {
   }
 
   async read(push: Push): Promise<void> {
-    for (const piece of this.pieces) {
-      this.host.tick();
-      this.current = piece.file.name;
-      const file = InputFile.open(piece.file, this.host.meter);
-      let contents: string;
-      try {
-        contents = this.decode(await this.contents(file), file);
-        file.verify("after it was read");
-      } finally {
-        file.close();
-      }
+    for await (const { piece, file } of openPieces(
+      this.pieces,
+      this.host,
+      (next) => (this.current = next.file.name),
+    )) {
+      const contents = this.decode(await this.contents(file), file);
+      file.verify("after it was read");
       this.host.meter.recordsIn++;
       const waiting = push([piece.file.name, contents]);
       if (waiting !== undefined) await waiting;
@@ -56,12 +53,12 @@ export class FileReader implements RecordReader {
   private async contents(file: InputFile): Promise<Buffer & Slices> {
     const { size } = file.ref;
     const magic = new Uint8Array(3);
-    if (isGzip(magic, 0, file.read(magic, 0, 3, 0))) return await this.gunzipped(file);
+    if (isGzip(magic, 0, await file.read(magic, 0, 3, 0))) return await this.gunzipped(file);
     if (size > this.options.recordBytesMax) throw this.tooLarge(file, `${size}`);
     const bytes = Buffer.allocUnsafeSlow(size) as Buffer & Slices;
     for (let at = 0; at < size;) {
-      const n = file.read(bytes, at, Math.min(readBytes, size - at), at);
-      if (n === 0) throw file.shrunk(at);
+      const n = await file.read(bytes, at, Math.min(readBytes, size - at), at);
+      if (n === 0) throw shrunk(file.ref, at);
       at += n;
       this.host.meter.bytesIn += n;
       this.host.tick();

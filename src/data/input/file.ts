@@ -1,10 +1,11 @@
 // One file of the input: opened so that nothing can hang, checked to be the one that was planned, before and after.
 //
-// Reads are synchronous: a slot is a thread of its own, and a read into a buffer that is used again costs a third of
-// a stream.
+// Reads of this machine's files are synchronous: a slot is a thread of its own, and a read into a buffer that is used
+// again costs a third of a stream. Objects of stores (object-file.ts) have the same face, and come later.
 
 import { closeSync, constants, fstatSync, openSync, readSync, statSync, type Stats } from "node:fs";
 import { ShoalError } from "../../errors.ts";
+import type { ObjectPlace } from "../../protocol/place.ts";
 import type { Meter } from "../contract.ts";
 
 /** A file as it was when the input was cut. */
@@ -14,11 +15,29 @@ export interface FileRef {
   /** Absolute. */
   readonly path: string;
   readonly size: number;
+  /** Of an object: 0, as is `ino`. Its ETag tells it from others. */
   readonly mtimeMs: number;
   readonly ino: number;
+  readonly object?: ObjectRef;
 }
 
-export class InputFile {
+/** An object as it was then. */
+export interface ObjectRef {
+  readonly place: ObjectPlace;
+  readonly etag: string;
+}
+
+/** Get one by `openInput`. */
+export interface InputFile {
+  readonly ref: FileRef;
+  /** Reads up to `length` bytes at `position` into `buffer` from `at` on, at least one; 0 at the end of the file. */
+  read(buffer: Uint8Array, at: number, length: number, position: number): number | Promise<number>;
+  /** Throws INPUT_CHANGED unless the file is still the one that was planned. */
+  verify(when: string): void;
+  close(): void;
+}
+
+export class LocalFile implements InputFile {
   readonly ref: FileRef;
   private readonly meter: Meter;
   private readonly fd: number;
@@ -30,7 +49,7 @@ export class InputFile {
   }
 
   /** INPUT_UNREADABLE, INPUT_NOT_A_FILE, INPUT_CHANGED. */
-  static open(ref: FileRef, meter: Meter): InputFile {
+  static open(ref: FileRef, meter: Meter): LocalFile {
     const began = performance.now();
     let fd: number;
     try {
@@ -39,7 +58,7 @@ export class InputFile {
     } catch (error) {
       throw unreadable(ref.name, error);
     }
-    const file = new InputFile(ref, fd, meter);
+    const file = new LocalFile(ref, fd, meter);
     try {
       file.verify("when it was opened");
     } catch (error) {
@@ -50,7 +69,6 @@ export class InputFile {
     return file;
   }
 
-  /** Reads up to `length` bytes at `position` into `buffer` from `at` on; 0 at the end of the file. */
   read(buffer: Uint8Array, at: number, length: number, position: number): number {
     const began = performance.now();
     try {
@@ -62,7 +80,6 @@ export class InputFile {
     }
   }
 
-  /** Throws INPUT_CHANGED unless the file is still the one that was planned. */
   verify(when: string): void {
     const now = fstatSync(this.fd);
     requireRegular(this.ref.name, now);
@@ -72,11 +89,6 @@ export class InputFile {
       throw changed(this.ref.name, when, `had ${now.size} bytes, ${size} when the input was planned`);
     if (now.mtimeMs !== mtimeMs)
       throw changed(this.ref.name, when, "had been written to since the input was planned");
-  }
-
-  /** To be thrown when a read came to the end of the file before its planned size. */
-  shrunk(position: number): ShoalError {
-    return changed(this.ref.name, "while it was read", `ended at byte ${position} of ${this.ref.size}`);
   }
 
   close(): void {
@@ -90,7 +102,11 @@ export const showName = (name: string): string => (unprintable.test(name) ? JSON
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const unprintable = /[\u0000-\u001f\u007f"]/;
 
-const changed = (name: string, when: string, what: string): ShoalError =>
+/** To be thrown when a read came to the end of the file before its planned size. */
+export const shrunk = ({ name, size }: FileRef, position: number): ShoalError =>
+  changed(name, "while it was read", `ended at byte ${position} of ${size}`);
+
+export const changed = (name: string, when: string, what: string): ShoalError =>
   new ShoalError("INPUT_CHANGED", `${showName(name)} changed: ${when} it ${what}`, {
     details: { file: name },
   });

@@ -4,26 +4,33 @@
 // A literal path wins over its reading as a glob, so that `app/[id]/page.ts` names a file. A directory is read with
 // all below it, but for names that begin with "." or "_".
 
-import { accessSync, constants, lstatSync, readdirSync, type Dirent, type Stats } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ShoalError } from "../../errors.ts";
-import { requireRegular, showName, statOrNull, unreadable, type FileRef } from "./file.ts";
+import { noMounts, type MountTable } from "../../protocol/place.ts";
+import { showName, type FileRef } from "./file.ts";
 import { hasMagic, matchNames, type NameEntry, type Names } from "./glob.ts";
 import { compareUtf8 } from "./order.ts";
+import { Places } from "./places.ts";
 
 export interface FoundInput {
   readonly files: readonly FileRef[];
-  /** What must not hold the output: directories that are read as such, and single files. Absolute. */
+  /** What must not hold the output: directories that are read as such, and single files. Absolute, or `s3:` URLs. */
   readonly roots: readonly string[];
 }
 
-/** INPUT_NOT_FOUND for a pattern without a file, INPUT_NOT_A_FILE, INPUT_UNREADABLE. Relative to `directory`. */
-export async function findInput(patterns: readonly string[], directory: string): Promise<FoundInput> {
+/**
+ * INPUT_NOT_FOUND for a pattern without a file, INPUT_NOT_A_FILE, INPUT_UNREADABLE, STORE_FAILED. Relative to `directory`.
+ */
+export async function findInput(
+  patterns: readonly string[],
+  directory: string,
+  mounts: MountTable = noMounts,
+): Promise<FoundInput> {
   if (patterns.length === 0)
     throw new ShoalError("INPUT_NOT_FOUND", "no input was given: the list of patterns is empty");
-  const finder = new Finder(directory);
+  const finder = new Finder(directory, mounts);
   for (const pattern of patterns) await finder.add(pattern);
   return { files: [...finder.files.values()], roots: [...finder.roots] };
 }
@@ -36,59 +43,51 @@ class Finder {
   readonly files = new Map<string, FileRef>();
   readonly roots = new Set<string>();
   private readonly directory: string;
+  private readonly places: Places;
   private looked = 0;
 
-  constructor(directory: string) {
+  constructor(directory: string, mounts: MountTable) {
     this.directory = directory;
+    this.places = new Places(directory, mounts);
   }
 
   async add(pattern: string): Promise<void> {
     const path = pathOf(pattern);
-    const stats = path === "" ? null : lookAt(path, this.absolute(path));
+    const found = path === "" ? null : await this.places.look(path);
     const names = new Set<string>();
-    if (stats === null) await this.glob(path, pattern, names);
-    else if (stats.isDirectory()) await this.walk(path, names, new Set());
+    if (found === null) await this.glob(path, pattern, names);
+    else if (found.isDirectory) await this.walk(path, names, new Set());
     else names.add(path);
-    if (stats?.isDirectory() === true && names.size === 0) {
+    if (found?.isDirectory === true && names.size === 0) {
       throw new ShoalError(
         "INPUT_NOT_FOUND",
         `the directory ${JSON.stringify(pattern)} holds no files (names that begin with "." or "_" are skipped); ` +
-          `looked in ${this.absolute(path)}`,
+          `looked in ${this.places.textOf(path)}`,
         { details: { pattern, directory: this.directory } },
       );
     }
-    if (stats !== null) this.roots.add(this.absolute(path));
-    for (const name of [...names].sort(compareUtf8)) await this.take(name, stats === null);
+    if (found !== null) this.roots.add(this.places.textOf(path));
+    for (const name of [...names].sort(compareUtf8)) await this.take(name, found === null);
   }
 
   private async take(name: string, isRoot: boolean): Promise<void> {
-    const path = this.absolute(name);
+    const path = this.places.textOf(name);
     if (isRoot) this.roots.add(path);
     if (this.files.has(path)) return;
-    const stats = lookAt(name, path) ?? vanished(name, path);
-    requireRegular(name, stats);
-    try {
-      accessSync(path, constants.R_OK);
-    } catch (error) {
-      throw unreadable(name, error);
-    }
-    this.files.set(path, { name, path, size: stats.size, mtimeMs: stats.mtimeMs, ino: stats.ino });
+    this.files.set(path, await this.places.file(name));
     if (++this.looked % filesPerTurn === 0) await nextTurn();
   }
 
   /** Adds the names of all files below `name`. `above` are the directories that hold it, against loops of links. */
   private async walk(name: string, names: Set<string>, above: Set<string>): Promise<void> {
-    const path = this.absolute(name);
-    const { dev, ino } = lookAt(name, path) ?? vanished(name, path);
-    const id = `${dev}:${ino}`;
+    const { id } = (await this.places.look(name)) ?? (await this.missing(name));
     if (above.has(id)) return;
     above.add(id);
     for (const entry of await this.list(name)) {
       if (entry.name.startsWith(".") || entry.name.startsWith("_")) continue;
       const child = childOf(name, entry.name);
-      const isDirectory = entry.isSymbolicLink()
-        ? (lookAt(child, this.absolute(child)) ?? vanished(child, this.absolute(child))).isDirectory()
-        : entry.isDirectory();
+      const isDirectory =
+        entry.kind === "directory" || (entry.kind === "other" && (await this.places.isDirectory(child)));
       if (isDirectory) await this.walk(child, names, above);
       else names.add(child);
     }
@@ -97,24 +96,30 @@ class Finder {
 
   /** The existing directories that the pattern begins with are taken literally; the rest is matched below them. */
   private async glob(path: string, pattern: string, names: Set<string>): Promise<void> {
-    const segments = path.split("/");
-    let base = isAbsolute(path) ? "/" : "";
-    let at = isAbsolute(path) ? 1 : 0;
+    const [root, rest] = rootOf(path);
+    const segments = rest.split("/");
+    let base = root;
+    let at = 0;
     for (; at < segments.length - 1; at++) {
       const next = childOf(base, segments[at]!);
-      if (lookAt(next, this.absolute(next))?.isDirectory() !== true) break;
+      if (!(await this.places.isDirectory(next))) break;
       base = next;
     }
-    const rest = segments.slice(at).join("/");
+    const below = segments.slice(at).join("/");
     const directories = new Set<string>();
-    if (hasMagic(rest)) {
-      await matchNames(base, rest, this.names(), ({ path: name, kind, isBelowAll }) => {
-        const isDirectory =
-          kind === "directory" ||
-          (kind === "other" && lookAt(name, this.absolute(name))?.isDirectory() === true);
-        if (!isDirectory) names.add(name);
-        else if (!isBelowAll) directories.add(name);
+    if (hasMagic(below)) {
+      const found: {
+        readonly name: string;
+        readonly isDirectory: boolean | null;
+        readonly isBelowAll: boolean;
+      }[] = [];
+      await matchNames(base, below, this.names(), ({ path: name, kind, isBelowAll }) => {
+        found.push({ name, isDirectory: kind === "other" ? null : kind === "directory", isBelowAll });
       });
+      for (const { name, isDirectory, isBelowAll } of found) {
+        if (!(isDirectory ?? (await this.places.isDirectory(name)))) names.add(name);
+        else if (!isBelowAll) directories.add(name);
+      }
     }
     // a directory that matches is read as a directory, as when the shell had expanded the pattern
     for (const name of directories) await this.walk(name, names, new Set());
@@ -126,13 +131,15 @@ class Finder {
     );
   }
 
-  private async list(name: string): Promise<Dirent[]> {
+  /** Of a name that was listed: whoever is asked for its file says why there is nothing. */
+  private async missing(name: string): Promise<never> {
+    await this.places.file(name);
+    throw new ShoalError("INPUT_CHANGED", `${showName(name)} changed while the input was planned`);
+  }
+
+  private async list(name: string): Promise<readonly NameEntry[]> {
     if (++this.looked % filesPerTurn === 0) await nextTurn();
-    try {
-      return readdirSync(this.absolute(name), { withFileTypes: true });
-    } catch (error) {
-      throw unreadable(name === "" ? "." : name, error);
-    }
+    return await this.places.list(name);
   }
 
   /** Directories are listed once for all alternatives of a pattern. */
@@ -142,25 +149,22 @@ class Finder {
       list: async (directory) => {
         const known = listed.get(directory);
         if (known !== undefined) return known;
-        const isDirectory = lookAt(directory, this.absolute(directory))?.isDirectory() === true;
-        const entries = isDirectory ? (await this.list(directory)).map(entryOf) : [];
+        const entries = (await this.places.isDirectory(directory)) ? await this.list(directory) : [];
         listed.set(directory, entries);
         return entries;
       },
-      exists: (path) => lookAt(path, this.absolute(path)) !== null,
+      exists: async (path) => (await this.places.look(path)) !== null,
       join: childOf,
     };
   }
-
-  private absolute(name: string): string {
-    return resolve(this.directory, name);
-  }
 }
 
-const entryOf = (entry: Dirent): NameEntry => ({
-  name: entry.name,
-  kind: entry.isFile() ? "file" : entry.isDirectory() ? "directory" : "other",
-});
+/** What a name begins with that is no directory of its own, and the rest: "/" or "s3://bucket" or nothing. */
+function rootOf(path: string): readonly [root: string, rest: string] {
+  const [bucket] = /^s3:\/\/[^/]*\/?/.exec(path) ?? [];
+  if (bucket !== undefined) return [bucket.replace(/\/$/, ""), path.slice(bucket.length)];
+  return isAbsolute(path) ? ["/", path.slice(1)] : ["", path];
+}
 
 /** `directory` may be "", a name with or without slashes at its end, or "/". */
 function childOf(directory: string, name: string): string {
@@ -179,27 +183,4 @@ function pathOf(pattern: string): string {
       cause,
     });
   }
-}
-
-function lookAt(name: string, path: string): Stats | null {
-  try {
-    return statOrNull(path);
-  } catch (error) {
-    throw unreadable(name, error);
-  }
-}
-
-/** A listed name that nothing answers to. */
-function vanished(name: string, path: string): never {
-  if (name.includes("\ufffd")) {
-    throw new ShoalError("INPUT_UNREADABLE", `the name ${showName(name)} is not valid UTF-8 on disk`, {
-      hint: "Rename the file.",
-    });
-  }
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
-    throw new ShoalError("INPUT_UNREADABLE", `${showName(name)} is a symbolic link to nothing`, {
-      hint: "Remove the link, or restore what it points to.",
-    });
-  }
-  throw new ShoalError("INPUT_CHANGED", `${showName(name)} vanished while the input was planned`);
 }

@@ -12,7 +12,7 @@ import { ShoalError } from "../../errors.ts";
 export interface Names {
   /** What is in a directory. */
   list(directory: string): Promise<readonly NameEntry[]>;
-  exists(path: string): boolean;
+  exists(path: string): boolean | Promise<boolean>;
   join(directory: string, name: string): string;
 }
 
@@ -71,7 +71,7 @@ async function matchSegments(
   }
   if (!hasMagic(segment)) {
     const path = names.join(directory, segment);
-    if (names.exists(path)) await reached(path, "other");
+    if (await names.exists(path)) await reached(path, "other");
     return;
   }
   const matches = nameMatcher(segment);

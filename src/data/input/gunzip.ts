@@ -6,7 +6,7 @@ import { createGunzip } from "node:zlib";
 import { formatBytes } from "../../base/units.ts";
 import { ShoalError } from "../../errors.ts";
 import type { TaskHost } from "../contract.ts";
-import { showName, type InputFile } from "./file.ts";
+import { showName, shrunk, type InputFile } from "./file.ts";
 
 /** Told by content, whatever the file is called: magic bytes, and deflate as the method. */
 export const isGzip = (bytes: Uint8Array, from: number, to: number): boolean =>
@@ -58,14 +58,14 @@ export async function* gunzip(
     source.destroy();
     inflate.destroy();
   }
-  requirePadding(file, inflate.bytesWritten);
+  await requirePadding(file, inflate.bytesWritten);
 }
 
 async function* compressed(file: InputFile, host: TaskHost, chunkBytes: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < file.ref.size;) {
     const chunk = Buffer.allocUnsafe(Math.min(chunkBytes, file.ref.size - at));
-    const n = file.read(chunk, 0, chunk.length, at);
-    if (n === 0) throw file.shrunk(at);
+    const n = await file.read(chunk, 0, chunk.length, at);
+    if (n === 0) throw shrunk(file.ref, at);
     at += n;
     host.meter.bytesIn += n;
     yield chunk.subarray(0, n);
@@ -73,11 +73,11 @@ async function* compressed(file: InputFile, host: TaskHost, chunkBytes: number):
 }
 
 /** zlib stops at the first zero byte after a member, as gzip(1) does for tapes; what follows must be zeros to the end. */
-function requirePadding(file: InputFile, from: number): void {
+async function requirePadding(file: InputFile, from: number): Promise<void> {
   const chunk = Buffer.allocUnsafe(64 * 1024);
   for (let at = from; at < file.ref.size;) {
-    const n = file.read(chunk, 0, chunk.length, at);
-    if (n === 0) throw file.shrunk(at);
+    const n = await file.read(chunk, 0, chunk.length, at);
+    if (n === 0) throw shrunk(file.ref, at);
     const garbage = chunk.subarray(0, n).findIndex((byte) => byte !== 0);
     if (garbage !== -1) throw corrupt(file, `garbage follows the compressed data, at byte ${at + garbage}`);
     at += n;

@@ -3,9 +3,10 @@
 import type { Push } from "../../plan/operator.ts";
 import { newMeter, type RecordPosition, type RecordReader, type TaskHost } from "../contract.ts";
 import { isWhole, type Piece } from "./cut.ts";
-import { InputFile } from "./file.ts";
+import { shrunk, type InputFile } from "./file.ts";
 import { gunzip, isGzip } from "./gunzip.ts";
-import { LineSplitter, type LineFormat } from "./line-splitter.ts";
+import { LineError, LineSplitter, type LineFormat } from "./line-splitter.ts";
+import { openInput, openPieces } from "./open.ts";
 
 export interface LineReaderOptions extends LineFormat {
   readonly expansionMax: number;
@@ -33,38 +34,40 @@ export class LineReader implements RecordReader {
   }
 
   async read(push: Push): Promise<void> {
-    for (const piece of this.pieces) {
-      this.host.tick();
+    for await (const { piece, file } of openPieces(this.pieces, this.host)) {
       const { name } = piece.file;
-      const file = InputFile.open(piece.file, this.host.meter);
       try {
         await this.readPiece(piece, file, this.options.withFile ? (line) => push([name, line]) : push);
-        file.verify("after it was read");
-      } finally {
-        file.close();
+      } catch (error) {
+        throw error instanceof LineError ? error.at((await linesBefore(piece)) + error.line) : error;
       }
+      file.verify("after it was read");
     }
   }
 
   async position(): Promise<RecordPosition> {
-    return this.current === null
-      ? { file: null, unit: "line", at: 0 }
-      : { file: this.current.file.name, unit: "line", at: this.splitter.lineNumber() };
+    const { current } = this;
+    if (current === null) return { file: null, unit: "line", at: 0 };
+    return {
+      file: current.file.name,
+      unit: "line",
+      at: (await linesBefore(current)) + this.splitter.lines,
+    };
   }
 
   private async readPiece(piece: Piece, file: InputFile, push: Push): Promise<void> {
     const { splitter } = this;
     const { from, to } = piece;
     const { size, name } = piece.file;
-    const range = { name, from, to, linesBefore: () => linesBefore(piece) };
+    const range = { name, from, to };
     this.current = piece;
     let at = splitter.begin(range).firstByte;
     let isFirst = true;
     while (!splitter.isDone) {
       const room = splitter.room();
       const wanted = Math.min(room.length, size - at, at < to ? to - at + tailBytes : tailBytes);
-      const n = wanted === 0 ? 0 : file.read(room.buffer, room.at, wanted, at);
-      if (n < wanted && n === 0) throw file.shrunk(at);
+      const n = wanted === 0 ? 0 : await file.read(room.buffer, room.at, wanted, at);
+      if (n < wanted && n === 0) throw shrunk(piece.file, at);
       if (isFirst && isWhole(piece) && isGzip(room.buffer, room.at, room.at + n)) {
         return await this.readGzip(range, file, push);
       }
@@ -102,16 +105,16 @@ export class LineReader implements RecordReader {
 }
 
 /** Lines that begin before the piece does: reads the file again up to there. Only asked when something failed. */
-function linesBefore({ file: ref, from }: Piece): number {
+async function linesBefore({ file: ref, from }: Piece): Promise<number> {
   if (from === 0) return 0;
-  const file = InputFile.open(ref, newMeter());
+  const file = openInput(ref, newMeter(), from);
   try {
     const chunk = Buffer.allocUnsafe(bufferBytes);
     let lines = 1;
     // a line end at `from - 1` makes a line that begins at `from`: that one is the piece's own
     for (let at = 0; at < from - 1;) {
-      const n = file.read(chunk, 0, Math.min(chunk.length, from - 1 - at), at);
-      if (n === 0) throw file.shrunk(at);
+      const n = await file.read(chunk, 0, Math.min(chunk.length, from - 1 - at), at);
+      if (n === 0) throw shrunk(ref, at);
       for (let i = 0; i < n; i++) if (chunk[i] === 10) lines++;
       at += n;
     }

@@ -29,8 +29,20 @@ export interface LineRange {
   readonly name: string;
   readonly from: number;
   readonly to: number;
-  /** Number of lines before `from`: slow, asked for errors only. */
-  linesBefore(): number;
+}
+
+/** An error about a line of a range. Which line of the file that is takes long to learn: whoever catches this does. */
+export class LineError extends Error {
+  /** The line's number within the range, from 1. */
+  readonly line: number;
+  /** The error, when its line in the file is known. */
+  readonly at: (line: number) => ShoalError;
+
+  constructor(line: number, at: (line: number) => ShoalError) {
+    super("a line is wrong");
+    this.line = line;
+    this.at = at;
+  }
 }
 
 /** How the lines of the current region are decoded. */
@@ -41,7 +53,7 @@ const carriageReturn = 13;
 const regionBytes = 64 * 1024;
 
 export class LineSplitter {
-  /** Lines of the range that were pushed or skipped so far. */
+  /** Lines of the range that were pushed or skipped so far: the number of the one pushed last, within the range. */
   lines = 0;
   /** All lines of the range were pushed. */
   isDone = false;
@@ -126,11 +138,6 @@ export class LineSplitter {
     }
   }
 
-  /** Line number of the line pushed last, within the file, from 1. */
-  lineNumber(): number {
-    return this.range.linesBefore() + this.lines;
-  }
-
   /** False: more bytes are needed to know. */
   private passMark(isEnd: boolean): boolean {
     if (this.end < 3 && !isEnd) return false;
@@ -213,7 +220,9 @@ export class LineSplitter {
       if (invalid !== -1) {
         this.lines++;
         if (this.format.invalid === "error") {
-          throw notUtf8(this.range.name, this.lineNumber(), this.base + invalid, this.buffer[invalid]!);
+          const { name } = this.range;
+          const [byte, value] = [this.base + invalid, this.buffer[invalid]!];
+          throw new LineError(this.lines, (line) => notUtf8(name, line, byte, value));
         }
         this.host.meter.skipped++;
         continue;
@@ -227,14 +236,18 @@ export class LineSplitter {
     }
   }
 
-  private tooLarge(bytes?: number): ShoalError {
+  private tooLarge(bytes?: number): LineError {
     const { name } = this.range;
-    const line = bytes === undefined ? this.lineNumber() + 1 : this.lineNumber();
-    const size = bytes === undefined ? `more than ${this.format.recordBytesMax}` : String(bytes);
-    return new ShoalError(
-      "RECORD_TOO_LARGE",
-      `line ${line} of ${showName(name)} has ${size} bytes, recordBytesMax is ${this.format.recordBytesMax}`,
-      { details: { file: name, line, recordBytesMax: this.format.recordBytesMax } },
+    const { recordBytesMax } = this.format;
+    const size = bytes === undefined ? `more than ${recordBytesMax}` : String(bytes);
+    return new LineError(
+      bytes === undefined ? this.lines + 1 : this.lines,
+      (line) =>
+        new ShoalError(
+          "RECORD_TOO_LARGE",
+          `line ${line} of ${showName(name)} has ${size} bytes, recordBytesMax is ${recordBytesMax}`,
+          { details: { file: name, line, recordBytesMax } },
+        ),
     );
   }
 }

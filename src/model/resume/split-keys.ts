@@ -1,6 +1,7 @@
 // What identifies the input of each map task, so that a later process knows whether a finished one still counts.
 //
-//   key    from what the file system says: names, range, size, time of writing, inode. Cheap; changes when a file is touched.
+//   key    from what the file system says: names, range, size, time of writing, inode; of an object, its ETag. Cheap;
+//          changes when a file is touched.
 //   hash   of the contents, of splits of whole small files. Made in the background once a job has run for a while: what
 //          took less time is done again sooner than hashed.
 
@@ -16,7 +17,15 @@ export function splitKey(split: PreparedSplit): string {
   const identity =
     pieces === null
       ? split.data
-      : pieces.map(({ file, from, to }) => [file.name, file.size, file.mtimeMs, file.ino, from, to]);
+      : pieces.map(({ file, from, to }) => [
+          file.name,
+          file.size,
+          file.mtimeMs,
+          file.ino,
+          from,
+          to,
+          ...(file.object === undefined ? [] : [file.object.etag]),
+        ]);
   return createHash("sha256").update(JSON.stringify(identity)).digest("hex").slice(0, 32);
 }
 
@@ -52,7 +61,7 @@ export async function* splitHashes(
 
 function isHashable(split: PreparedSplit): boolean {
   const pieces = filePieces(split);
-  return pieces !== null && split.bytes <= splitBytesMax && pieces.every(isWhole);
+  return pieces !== null && split.bytes <= splitBytesMax && pieces.every((piece) => isWhole(piece) && piece.file.object === undefined);
 }
 
 async function hashFile(
