@@ -16,8 +16,10 @@ import { check, checkWhole } from "./model/option-checks.ts";
 import { inertShoal, Shoal } from "./model/shoal.ts";
 import type { Submission } from "./model/submitted/client.ts";
 import { currentRegistry } from "./plan/registry.ts";
+import { noMounts } from "./protocol/place.ts";
+import { mountTable, type StoreOptions } from "./store/mounts.ts";
 
-export interface ConnectOptions {
+export interface ConnectOptions extends StoreOptions {
   /** Tasks that run at a time. Default: the cores that this process may use. 1 to 1,024. */
   readonly slots?: number;
   /**
@@ -84,6 +86,7 @@ export async function connect(
   check(["slots", "inline"].includes(mode), "mode", mode, '"slots" or "inline"');
   checkWhole("waitingCallsMax", waitingMax, 1, Number.MAX_SAFE_INTEGER);
   checkWhole("abortGraceMs", abortGraceMs, 0, 2 ** 31 - 1);
+  const mounts = mountTable(options);
   const directory = path.resolve(options.directory ?? ".");
   const stateDir = path.resolve(directory, options.stateDir ?? ".shoal");
   const plan = { slots, memoryBytes, usableBytes: usableBytes() };
@@ -115,6 +118,7 @@ export async function connect(
     slots: cluster === null ? slots : Math.max(1, clusterSlots),
     memoryBytes,
     directory,
+    mounts,
     executor,
     stateDir,
     onPrint: common.onPrint,
@@ -148,6 +152,7 @@ function nestedShoal(plane: NestedPlane): Shoal {
     Promise.reject(new ShoalError("PLAN_INVALID", "a function that runs in a slot cannot run jobs"));
   return new Shoal({
     driver: { name: "threads", call: refused, run: refused, close: () => Promise.resolve() },
+    mounts: noMounts,
     slots: 1,
     onPrint: () => {},
     memoryBytes: memoryBytesMin,

@@ -54,7 +54,12 @@ export const errorCodes = {
     false,
     "Is this the right file and separator? Raise recordBytesMax if it is.",
   ),
-  STORE_FAILED: entry(true, true, "Check the store's endpoint, bucket and credentials."),
+  STORE_FAILED: entry(
+    true,
+    true,
+    "Check the store's endpoint and the network, and run the same command again.",
+  ),
+  STORE_REFUSED: entry(true, false, "Check the bucket's name, the credentials, and what they allow."),
   // keys, values, user code
   KEY_INVALID: entry(
     true,

@@ -61,6 +61,7 @@ async function lead({ url, id, epoch, directory }: LeadOrder): Promise<void> {
       memoryBytes,
       stateDir: directory,
       directory: record.directory,
+      mounts: record.mounts,
       executor,
       runtime,
       journalFile: (segment, isNew) => journal.file(openSegment(segment, isNew), segment, jobs),

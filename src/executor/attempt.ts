@@ -29,7 +29,7 @@ import type { Assignment } from "../protocol/assignment.ts";
 import type { AssignmentPayload, RunData } from "../protocol/run.ts";
 import { blockFile, resultFile } from "../store/scratch.ts";
 import { localInputs, type LocalInputs } from "./inputs.ts";
-import { stagedPart } from "../store/output.ts";
+import { stagedFile, type StagedFile } from "../store/staged.ts";
 import { setTaskContext, type TaskContext } from "./context.ts";
 import type { ProgramHost } from "./program.ts";
 import { userError } from "./user-error.ts";
@@ -94,7 +94,8 @@ async function pipe(
   inputs: LocalInputs,
   host: TaskHost,
 ): Promise<void> {
-  const writer = await openWriter(request, stage, host);
+  const output = outputFile(request, stage);
+  const writer = await openWriter(request, stage, output.file, host);
   const reader = openReader(request, stage, inputs, host);
   try {
     const write: Push = (record) => writer.push(record);
@@ -102,9 +103,10 @@ async function pipe(
     await reader.read(steps[0]?.push ?? write);
     for (const step of steps) await step.end?.();
     await writer.finish();
+    await output.send(host.signal);
   } catch (error) {
     await writer.abort();
-    rmSync(outputFile(request, stage), { force: true });
+    rmSync(output.file, { force: true });
     host.signal.throwIfAborted();
     if (isBlocksLost(error) || isOurs(error)) throw error;
     throw await userError(error, stage.name, reader);
@@ -158,9 +160,12 @@ function openReader(
   );
 }
 
-async function openWriter(request: AttemptRequest, stage: StagePlan, host: TaskHost): Promise<Writer> {
-  const { output } = stage;
-  const file = outputFile(request, stage);
+async function openWriter(
+  request: AttemptRequest,
+  { output }: StagePlan,
+  file: string,
+  host: TaskHost,
+): Promise<Writer> {
   if (output.kind === "shuffle") {
     return createShuffleWriter(shuffleSpec(output.shuffle, request.fns), file, request.run.scratch, host);
   }
@@ -172,11 +177,12 @@ async function openWriter(request: AttemptRequest, stage: StagePlan, host: TaskH
 }
 
 /** The one file that the attempt writes; no other attempt has this name. */
-function outputFile({ assignment, run }: AttemptRequest, { output }: StagePlan): string {
-  if (output.kind !== "sink") return blockFile(run.scratch, assignment.attempt);
-  return run.staging === null
-    ? resultFile(run.scratch, assignment.attempt)
-    : stagedPart(run.staging, assignment.attempt, assignment.index);
+function outputFile({ assignment, run }: AttemptRequest, { output }: StagePlan): StagedFile {
+  const { attempt, index } = assignment;
+  if (output.kind === "sink" && run.staging !== null)
+    return stagedFile(run.staging, run.scratch, attempt, index);
+  const place = output.kind === "sink" ? resultFile : blockFile;
+  return { file: place(run.scratch, attempt), send: () => Promise.resolve() };
 }
 
 const shuffleSpec = (plan: ShufflePlan, fns: readonly UserFunction[]): ShuffleSpec => ({

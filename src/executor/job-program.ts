@@ -163,7 +163,8 @@ async function prepare(job: Job, request: PrepareRequest, directory: string): Pr
   if (first.kind !== "source") throw new ShoalError("INTERNAL", "the first stage reads no source");
   const source = sourceNamed(first.source);
   if (source === undefined) throw new ShoalError("PLAN_INVALID", `unknown source read.${first.source}`);
-  const cut = await source.split(first.options, { splitBytes: request.splitBytes, directory });
+  const { splitBytes, mounts } = request;
+  const cut = await source.split(first.options, { splitBytes, directory, mounts });
   return {
     fingerprint: fingerprint(plan),
     stages: resolvePartitions(plan.stages, cut.bytes, request.partitions),

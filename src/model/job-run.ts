@@ -197,7 +197,7 @@ class JobRun {
       fingerprint: prepared.fingerprint,
       stages: prepared.stages,
       scratch: this.scratch,
-      staging: output?.staging ?? null,
+      staging: output?.stagingPlace ?? null,
       memoryBytes: Math.floor(settings.memoryBytes / settings.slots),
     };
   }

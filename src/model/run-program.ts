@@ -1,6 +1,6 @@
 // A job whose program and parameters are known: its input cut, then run.
 
-import type { PreparedJob } from "../protocol/run.ts";
+import type { PreparedJob, PrepareRequest } from "../protocol/run.ts";
 import { runJob, type JobRunRequest } from "./job-run.ts";
 import type { JobResult } from "./shoal.ts";
 import { unlessAborted } from "./unless-aborted.ts";
@@ -10,7 +10,12 @@ export async function runProgram(
 ): Promise<JobResult<unknown>> {
   const { settings, program, parameters, options } = request;
   const prepare = async (splitBytes: number | null): Promise<PreparedJob> => {
-    const asked = { parameters, partitions: options.partitions ?? null, splitBytes };
+    const asked: PrepareRequest = {
+      parameters,
+      partitions: options.partitions ?? null,
+      splitBytes,
+      mounts: settings.mounts,
+    };
     const answer = settings.driver.call(program, "prepare", asked);
     return (await unlessAborted(options.signal, answer)) as PreparedJob;
   };

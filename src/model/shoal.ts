@@ -11,6 +11,7 @@ import type { Driver } from "../driver/driver.ts";
 import { isJob, type Job, type Parameters, type ParameterValue } from "../plan/job.ts";
 import { fillParameters } from "../plan/parameters.ts";
 import { currentRegistry } from "../plan/registry.ts";
+import type { MountTable } from "../protocol/place.ts";
 import type { JobDescription } from "../protocol/run.ts";
 import type { Progress } from "../report/observer.ts";
 import type { Report } from "../report/report.ts";
@@ -71,8 +72,9 @@ export interface ShoalSettings {
   /** Bytes of records that all slots together may hold in memory. */
   readonly memoryBytes: number;
   readonly stateDir: string;
-  /** Relative paths of jobs are relative to this directory. */
+  /** Relative paths of jobs are relative to this directory; these prefixes stand for other places. */
   readonly directory: string;
+  readonly mounts: MountTable;
   /** Leaves a job to the cluster, and returns its id. Absent: this is one machine. */
   readonly submit?: (submission: Submission) => Promise<string>;
   /** Takes what user code prints in slots of other machines. */
@@ -242,7 +244,7 @@ export class Shoal {
     parameters: Readonly<Record<string, unknown>> = {},
     options: Pick<RunOptions, "partitions" | "splitBytes" | "overwrite" | "taskTimeoutMs"> = {},
   ): Promise<string> {
-    const { submit, directory } = this.settings;
+    const { submit, directory, mounts } = this.settings;
     if (submit === undefined) {
       throw new ShoalError("BAD_OPTION", "jobs are submitted to a cluster, and this is one machine", {
         hint: 'Connect to one: connect("nats://host:4222").',
@@ -255,6 +257,7 @@ export class Shoal {
       description,
       program,
       directory,
+      mounts,
       parameters: fillParameters(defaultsOf(description), parameters),
       options: {
         ...(partitions === undefined ? {} : { partitions }),

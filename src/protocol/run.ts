@@ -3,6 +3,7 @@
 import type { StagePlan } from "../plan/compile.ts";
 import type { ParameterValue } from "../plan/job.ts";
 import type { ParameterType } from "../plan/parameters.ts";
+import type { MountTable, Place } from "./place.ts";
 
 export interface ParameterDescription {
   readonly name: string;
@@ -25,6 +26,7 @@ export interface PrepareRequest {
   /** Overrides every partition count of the plan, or null. */
   readonly partitions: number | null;
   readonly splitBytes: number | null;
+  readonly mounts: MountTable;
 }
 
 /** The answer to "prepare": the job as the coordinator's side needs it. */
@@ -46,8 +48,8 @@ export interface RunData {
   readonly stages: readonly StagePlan[];
   /** Directory of map outputs and other files that live as long as the run. */
   readonly scratch: string;
-  /** Directory in which attempts stage their output files, or null for sinks that return a value. */
-  readonly staging: string | null;
+  /** Where attempts stage their output files, or null for sinks that return a value. */
+  readonly staging: Place | null;
   /** Bytes of records that one attempt may hold in memory. */
   readonly memoryBytes: number;
 }

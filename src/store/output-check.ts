@@ -14,7 +14,7 @@ export interface OutputRequest {
   readonly job: string;
   /** Replace the directory whatever is in it. */
   readonly overwrite: boolean;
-  /** Absolute paths of what is read; the output must not be inside of them, nor they inside the output. */
+  /** Absolute paths, or `s3:` URLs, of what is read; the output must not be inside of them, nor they inside the output. */
   readonly roots: readonly string[];
   /** The run whose staging directory is there, to be gone on with. */
   readonly continues?: string;
@@ -32,6 +32,7 @@ export async function checkTarget(output: string, { roots, directory }: OutputRe
   if (isDangling) throw invalid(output, "is a symbolic link to nothing");
   if (dirname(target) === target) throw invalid(output, "is the root of the file system");
   for (const root of roots) {
+    if (root.startsWith("s3:")) continue;
     const real = realOf(root);
     if (isWithin(target, real)) throw invalid(output, `is inside the input ${real}`);
     if (isWithin(real, target)) throw invalid(output, `holds the input ${real}`);
@@ -63,7 +64,7 @@ export async function checkTarget(output: string, { roots, directory }: OutputRe
  * with `overwrite`.
  */
 export async function requireReplaceable(target: string, request: OutputRequest): Promise<Occupant["kind"]> {
-  const { job, overwrite, directory } = request;
+  const { directory } = request;
   const occupant = await occupantOf(target);
   if (occupant.kind === "missing" || occupant.kind === "empty") return occupant.kind;
   for (const [place, what] of [
@@ -72,8 +73,18 @@ export async function requireReplaceable(target: string, request: OutputRequest)
   ] as const) {
     if (isWithin(realOf(place), target)) throw invalid(target, `holds ${what}, and is never replaced`);
   }
-  if (overwrite) return occupant.kind;
-  if (occupant.kind === "output" && occupant.marker.job === job) return occupant.kind;
+  requireOwn(target, occupant, request);
+  return occupant.kind;
+}
+
+/** OUTPUT_NOT_EMPTY unless what is there is this job's own, or may be replaced whatever it is. */
+export function requireOwn(
+  target: string,
+  occupant: Occupant,
+  { job, overwrite }: Pick<OutputRequest, "job" | "overwrite">,
+): void {
+  if (overwrite || occupant.kind === "missing" || occupant.kind === "empty") return;
+  if (occupant.kind === "output" && occupant.marker.job === job) return;
   const details = { target, job: occupant.marker?.job ?? null };
   if (occupant.kind === "output") {
     throw new ShoalError(
@@ -111,7 +122,7 @@ async function requireWritable(output: string, directory: string): Promise<void>
   }
 }
 
-const invalid = (output: string, what: string, cause?: unknown): ShoalError =>
+export const invalid = (output: string, what: string, cause?: unknown): ShoalError =>
   new ShoalError(
     "OUTPUT_INVALID",
     `the output directory ${JSON.stringify(output)} ${what}`,

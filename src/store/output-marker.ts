@@ -30,8 +30,12 @@ export async function occupantOf(directory: string): Promise<Occupant> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return { kind: "missing" };
     throw error;
   }
+  return occupantFrom(names, names.includes(markerFile) ? await readMarker(directory) : null);
+}
+
+/** By what is in its place, and what the marker that may be among it says. */
+export function occupantFrom(names: readonly string[], marker: Marker | null): Occupant {
   if (names.length === 0) return { kind: "empty" };
-  const marker = names.includes(markerFile) ? await readMarker(directory) : null;
   const known = new Set(marker === null ? [] : [...marker.files, markerFile]);
   const foreign = names.filter((name) => !known.has(name)).sort();
   return foreign.length > 0 || marker === null
@@ -41,14 +45,22 @@ export async function occupantOf(directory: string): Promise<Occupant> {
 
 /** Null where there is none, or none of ours. */
 export async function readMarker(directory: string): Promise<Marker | null> {
-  let value: unknown;
   try {
-    value = JSON.parse(await readFile(join(directory, markerFile), "utf8"));
+    return markerIn(await readFile(join(directory, markerFile), "utf8"));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR" || error instanceof SyntaxError)
-      return null;
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return null;
     throw error;
+  }
+}
+
+/** Null: it is none of ours. */
+export function markerIn(text: string): Marker | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
   }
   if (typeof value !== "object" || value === null) return null;
   const { format, job, run, files } = value as Record<string, unknown>;

@@ -15,6 +15,7 @@
 import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { isShoalError, ShoalError } from "../errors.ts";
+import type { FilePlace } from "../protocol/place.ts";
 import { syncDirectory, writeSynced, writeWhole } from "./durable.ts";
 import { checkTarget, requireReplaceable, type OutputRequest } from "./output-check.ts";
 import { keepParts, moveParts, publishedFiles, type FinishedPart, type PartMove } from "./output-keep.ts";
@@ -30,6 +31,7 @@ import {
   stagingPrefix,
 } from "./output-paths.ts";
 import { liveStagings, recoverStaging, removeStaging, sweepStagings } from "./output-staging.ts";
+import type { Output } from "./outputs.ts";
 import { thisProcess } from "./process.ts";
 
 export { partName, stagedPart } from "./output-paths.ts";
@@ -62,7 +64,7 @@ export interface Winner {
   readonly part: number;
 }
 
-export class OutputTransaction {
+export class OutputTransaction implements Output {
   /** The output directory. */
   readonly directory: string;
   /** Absolute. Goes to the slots as text; they build paths in it with `stagedPart`. */
@@ -130,6 +132,10 @@ export class OutputTransaction {
   async suspend(): Promise<void> {
     const released = JSON.stringify({ ...thisProcess(), released: true });
     await writeWhole(join(this.staging, ownerFile), released).catch(() => {}); // free anyway when this process ends
+  }
+
+  get stagingPlace(): FilePlace {
+    return { kind: "file", path: this.staging };
   }
 
   /** Names of the files that were published; none before the commit. */

@@ -4,8 +4,7 @@
 // Every piece is asked for by the ETag that was planned with, so that an object that is replaced is found out by whoever
 // reads it next, and never mixed with its successor.
 
-import type { ObjectPlace } from "../../protocol/place.ts";
-import { Bucket } from "../../store/objects/bucket.ts";
+import { bucketOf } from "../../store/objects/bucket.ts";
 import { ObjectCache } from "../../store/objects/cache.ts";
 import type { Meter } from "../contract.ts";
 import { changed, type FileRef, type InputFile, type ObjectRef } from "./file.ts";
@@ -15,7 +14,6 @@ const pieceBytes = 2 ** 20;
 const aheadPieces = 6;
 
 let cache: ObjectCache | null = null;
-const buckets = new Map<string, Bucket>();
 
 export interface ObjectFileOptions {
   readonly meter: Meter;
@@ -91,12 +89,4 @@ export class ObjectFile implements InputFile {
     cache.keep(name, bytes);
     return bytes;
   }
-}
-
-/** Of a whole process: what it holds are connections. */
-export function bucketOf(place: ObjectPlace): Bucket {
-  const key = JSON.stringify([place.bucket, place.store]);
-  const known = buckets.get(key) ?? new Bucket(place);
-  buckets.set(key, known);
-  return known;
 }

@@ -4,11 +4,10 @@
 import { ShoalError } from "../../errors.ts";
 import type { ObjectPlace } from "../../protocol/place.ts";
 import { placeText } from "../../store/mounts.ts";
-import type { ObjectInfo } from "../../store/objects/bucket.ts";
+import { bucketOf, type ObjectInfo } from "../../store/objects/bucket.ts";
 import { commitName } from "../../store/objects/names.ts";
 import { showName, type FileRef } from "./file.ts";
 import type { NameEntry } from "./glob.ts";
-import { bucketOf } from "./object-file.ts";
 import { gone, type Look, type Tree } from "./tree.ts";
 
 export class ObjectTree implements Tree<ObjectPlace> {

@@ -14,7 +14,7 @@ import type { StagePlan } from "../../plan/compile.ts";
 import type { RunOpened } from "../../protocol/journal.ts";
 import type { FinishedTask, Past } from "../../protocol/past.ts";
 import { sizeOf, type JobDirectory } from "../../store/job-directory.ts";
-import type { OutputTransaction } from "../../store/output.ts";
+import type { Output } from "../../store/outputs.ts";
 import { blockFile, resultFile } from "../../store/scratch.ts";
 
 export interface AdoptRequest {
@@ -22,7 +22,7 @@ export interface AdoptRequest {
   readonly now: RunOpened;
   readonly stages: readonly StagePlan[];
   readonly directory: JobDirectory;
-  readonly output: OutputTransaction | null;
+  readonly output: Output | null;
   /** Blocks that are held elsewhere, by size; null: those in the run's directory are all. */
   readonly held: ReadonlyMap<AttemptId, number> | null;
 }

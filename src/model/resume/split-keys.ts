@@ -61,7 +61,11 @@ export async function* splitHashes(
 
 function isHashable(split: PreparedSplit): boolean {
   const pieces = filePieces(split);
-  return pieces !== null && split.bytes <= splitBytesMax && pieces.every((piece) => isWhole(piece) && piece.file.object === undefined);
+  return (
+    pieces !== null &&
+    split.bytes <= splitBytesMax &&
+    pieces.every((piece) => isWhole(piece) && piece.file.object === undefined)
+  );
 }
 
 async function hashFile(

@@ -13,13 +13,15 @@ import { defaultSplitBytes } from "../../data/input/cut.ts";
 import { sinkNamed } from "../../data/sinks.ts";
 import type { OutputsAdopted } from "../../driver/driver.ts";
 import type { RunOpened } from "../../protocol/journal.ts";
+import type { Place } from "../../protocol/place.ts";
 import { PastFold, type Past } from "../../protocol/past.ts";
 import type { PreparedJob } from "../../protocol/run.ts";
 import { JobDirectory } from "../../store/job-directory.ts";
 import { jobsDirectory, namesIn, readEntry } from "../../store/jobs.ts";
 import { Journal, type JournalOptions } from "../../store/journal/journal.ts";
 import { recordOf } from "../../store/journal/segments.ts";
-import { OutputTransaction, planOutput } from "../../store/output.ts";
+import { placeOf, placeText } from "../../store/mounts.ts";
+import { beginOutput, type Output } from "../../store/outputs.ts";
 import { jobKey } from "../job-key.ts";
 import type { JobRunRequest } from "../job-run.ts";
 import { RunJournal } from "../run-journal.ts";
@@ -35,7 +37,7 @@ export interface StartedRun {
   readonly prepared: PreparedJob;
   readonly directory: JobDirectory;
   readonly journal: RunJournal;
-  readonly output: OutputTransaction | null;
+  readonly output: Output | null;
   readonly adopt: readonly OutputsAdopted[];
   /** Tasks that are finished already. */
   readonly kept: number;
@@ -65,8 +67,13 @@ export async function startRun(
   onBroken: () => void,
 ): Promise<StartedRun> {
   const { settings, description, parameters } = request;
-  const output = outputDirectory(request);
-  const key = jobKey({ description, parameters, output, directory: settings.directory });
+  const output = outputPlace(request);
+  const key = jobKey({
+    description,
+    parameters,
+    output: output === null ? null : placeText(output),
+    directory: settings.directory,
+  });
   const directory = new JobDirectory(settings.stateDir, key);
   const { past, journal } = await recall(directory, request, onBroken);
   try {
@@ -78,10 +85,10 @@ export async function startRun(
   }
 }
 
-function outputDirectory({ settings, prepared }: JobRunRequest): string | null {
+function outputPlace({ settings, prepared }: JobRunRequest): Place | null {
   const { output } = prepared.stages.at(-1)!;
   if (output.kind !== "sink" || sinkNamed(output.sink)?.target !== "directory") return null;
-  return path.resolve(settings.directory, String(output.options["output"]));
+  return placeOf(String(output.options["output"]), settings.directory, settings.mounts);
 }
 
 /** What the job's journal tells. A job that has succeeded has no past: it runs anew. */
@@ -187,7 +194,7 @@ interface Beginning extends Recalled {
   readonly request: JobRunRequest;
   readonly directory: JobDirectory;
   readonly key: string;
-  readonly output: string | null;
+  readonly output: Place | null;
   readonly decision: Decision;
   readonly onBroken: () => void;
 }
@@ -248,21 +255,21 @@ async function begin({
 
 async function openOutput(
   { settings, description, prepared, options }: JobRunRequest,
-  output: string | null,
+  output: Place | null,
   run: JobId,
   changes: Changes | null,
   past: Past | null,
-): Promise<OutputTransaction | null> {
+): Promise<Output | null> {
   if (output === null) return null;
   const continues = changes?.kind === "none" || changes?.kind === "input" ? past!.opened.run : null;
-  const plan = await planOutput(output, {
+  const request = {
     job: description.name,
     overwrite: options.overwrite === true,
     roots: prepared.inputRoots,
     directory: settings.directory,
     ...(continues === null ? {} : { continues }),
-  });
-  return await OutputTransaction.begin(plan, run);
+  };
+  return await beginOutput(output, request, run);
 }
 
 async function adopt(

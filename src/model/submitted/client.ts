@@ -12,6 +12,7 @@ import { JournalStream } from "../../driver/nats/journal-stream.ts";
 import { fromErrorData, ShoalError } from "../../errors.ts";
 import type { ProgramRef } from "../../executor/program.ts";
 import type { ParameterValue } from "../../plan/job.ts";
+import type { MountTable } from "../../protocol/place.ts";
 import type { JobDescription } from "../../protocol/run.ts";
 import type { Progress } from "../../report/observer.ts";
 import { writeSummary } from "../../store/jobs.ts";
@@ -23,13 +24,14 @@ export interface Submission {
   readonly description: JobDescription;
   readonly program: ProgramRef & { readonly bundle: NonNullable<ProgramRef["bundle"]> };
   readonly directory: string;
+  readonly mounts: MountTable;
   readonly parameters: Readonly<Record<string, ParameterValue>>;
   readonly options: SubmittedJob["options"];
 }
 
 /** Returns the job's id. From here on the cluster does it, whatever becomes of this process. */
 export async function submitJob(connection: ClusterConnection, submission: Submission): Promise<string> {
-  const { description, program, directory, parameters, options } = submission;
+  const { description, program, directory, mounts, parameters, options } = submission;
   await shipBundle(connection, program.bundle);
   await openJournals(connection);
   const id = `s${await connection.nextNumber("job")}`;
@@ -41,6 +43,7 @@ export async function submitJob(connection: ClusterConnection, submission: Submi
     bundle: program.bundle.hash,
     data,
     directory,
+    mounts,
     parameters,
     options,
     state: "queued",

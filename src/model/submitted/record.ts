@@ -4,6 +4,7 @@
 import type { ErrorData } from "../../errors.ts";
 import { ShoalError } from "../../errors.ts";
 import type { ParameterValue } from "../../plan/job.ts";
+import type { MountTable } from "../../protocol/place.ts";
 import type { JobDescription } from "../../protocol/run.ts";
 import type { ClusterConnection } from "../../driver/nats/connection.ts";
 
@@ -18,6 +19,7 @@ export interface SubmittedJob {
   readonly bundle: string;
   readonly data: unknown;
   readonly directory: string;
+  readonly mounts: MountTable;
   readonly parameters: Readonly<Record<string, ParameterValue>>;
   readonly options: {
     readonly partitions?: number;

@@ -285,21 +285,31 @@ export class Bucket {
 
   private failed(what: string, cause: unknown): ShoalError {
     const { name, message } = cause as Error;
+    const status = statusOf(cause) ?? null;
     const where = this.store.endpoint ?? "Amazon S3";
+    const text = message === "" || message === "UnknownError" ? name : message;
     const hint = isNoBucket(cause)
       ? `Make the bucket, or correct its name: ${this.name}.`
       : name === "CredentialsProviderError"
         ? "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what else the AWS SDK reads, on every machine."
-        : statusOf(cause) === 403
-          ? "Check the credentials, and what they allow."
-          : "Check the endpoint and the network.";
-    const text = message === "" || message === "UnknownError" ? name : message;
-    return new ShoalError("STORE_FAILED", `${what} failed: ${text} (${where})`, {
+        : undefined;
+    const code = isTransient(cause) ? "STORE_FAILED" : "STORE_REFUSED";
+    return new ShoalError(code, `${what} failed: ${text} (${where})`, {
       cause,
-      hint,
-      details: { status: statusOf(cause) ?? null, bucket: this.name },
+      ...(hint === undefined ? {} : { hint }),
+      details: { status, bucket: this.name },
     });
   }
+}
+
+const buckets = new Map<string, Bucket>();
+
+/** One for all of this process: what it holds are connections. */
+export function bucketOf(place: ObjectPlace): Bucket {
+  const key = JSON.stringify([place.bucket, place.store]);
+  const known = buckets.get(key) ?? new Bucket(place);
+  buckets.set(key, known);
+  return known;
 }
 
 async function load({ endpoint, region }: StoreSettings): Promise<{ sdk: Sdk; client: S3Client }> {
