@@ -24,7 +24,10 @@ export type {
 } from "../index.ts";
 import type * as Public from "../index.ts";
 
-export interface Api extends Pick<typeof Public, "renderReport" | "explainReport" | "reportJson"> {
+export interface Api extends Pick<
+  typeof Public,
+  "renderReport" | "explainReport" | "reportJson" | "loadConfig"
+> {
   /** To this machine, or to a cluster. */
   readonly connect: (
     options: Public.ConnectOptions,
@@ -66,8 +69,9 @@ export const loadEachApi = async (): Promise<EachApi> => await import("../index.
 export const loadJobsApi = async (): Promise<JobsApi> => await import("../index.ts");
 
 export const loadApi: LoadApi = async () => {
-  const { connect, renderReport, explainReport, reportJson } = await import("../index.ts");
+  const { connect, renderReport, explainReport, reportJson, loadConfig } = await import("../index.ts");
   return {
+    loadConfig,
     renderReport,
     explainReport,
     reportJson,

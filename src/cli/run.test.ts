@@ -52,6 +52,7 @@ class Scripted {
       this.out += data.toString();
     });
     const api: Api = {
+      loadConfig: async () => ({}),
       connect: async (options) => await this.connect(options, script),
       renderReport,
       reportJson,

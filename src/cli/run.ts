@@ -104,7 +104,8 @@ class Run {
     let api: Api | null = null;
     try {
       api = await this.around.loadApi();
-      const options = connectOptions(flags, (text) => this.view.output(text));
+      const config = await api.loadConfig(flags.stateDir === undefined ? {} : { stateDir: flags.stateDir });
+      const options = { ...config, ...connectOptions(flags, (text) => this.view.output(text)) };
       const shoal = await api.connect(
         options,
         flags.cluster === undefined ? undefined : addressOf(flags.cluster),

@@ -28,7 +28,8 @@ export interface StoreOptions {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-const isUrl = (name: string): boolean => name.startsWith("s3:");
+/** Of a store; names of files are paths here. */
+export const isUrl = (name: string): boolean => name.startsWith("s3:");
 
 /** What is set, checked, with what the environment says of endpoints: workers need not be told again. BAD_OPTION. */
 export function mountTable({ mounts = {}, s3 = {} }: StoreOptions, env: Env = process.env): MountTable {

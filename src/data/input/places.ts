@@ -3,7 +3,7 @@
 
 import path from "node:path";
 import type { MountTable, Place } from "../../protocol/place.ts";
-import { mountsBelow, placeOf, placeText } from "../../store/mounts.ts";
+import { isUrl, mountsBelow, placeOf, placeText } from "../../store/mounts.ts";
 import type { FileRef } from "./file.ts";
 import type { NameEntry } from "./glob.ts";
 import { ObjectTree } from "./object-tree.ts";
@@ -27,7 +27,7 @@ export class Places {
   async look(name: string): Promise<Look | null> {
     const place = this.placeOf(name);
     const found = await this.treeOf(place).look(name, place);
-    if (found !== null || this.mountsIn(name, place).length === 0) return found;
+    if (found !== null || this.mountsIn(name).length === 0) return found;
     return { isDirectory: true, id: placeText(place) };
   }
 
@@ -37,7 +37,7 @@ export class Places {
 
   async list(name: string): Promise<readonly NameEntry[]> {
     const place = this.placeOf(name);
-    const mounted = this.mountsIn(name, place);
+    const mounted = this.mountsIn(name);
     const tree = this.treeOf(place);
     if (mounted.length === 0) return await tree.list(name, place);
     const entries = (await tree.look(name, place)) === null ? [] : await tree.list(name, place);
@@ -52,8 +52,8 @@ export class Places {
     return await this.treeOf(place).file(name, place);
   }
 
-  private mountsIn(name: string, place: Place): string[] {
-    if (this.mounts.mounts.length === 0 || place.kind !== "file") return [];
+  private mountsIn(name: string): string[] {
+    if (this.mounts.mounts.length === 0 || isUrl(name)) return [];
     return mountsBelow(path.resolve(this.directory, name), this.mounts);
   }
 

@@ -277,29 +277,35 @@ export class Bucket {
         signal?.throwIfAborted();
         if (tries >= triesMax || !isTransient(error)) throw this.failed(what, error);
       }
-      await wait(Math.min(pauseMaxMs, 100 * 2 ** tries) * (0.5 + Math.random() / 2), undefined, {
-        ref: false,
-      });
+      await wait(Math.min(pauseMaxMs, 100 * 2 ** tries) * (0.5 + Math.random() / 2));
     }
   }
 
   private failed(what: string, cause: unknown): ShoalError {
-    const { name, message } = cause as Error;
     const status = statusOf(cause) ?? null;
-    const where = this.store.endpoint ?? "Amazon S3";
-    const text = message === "" || message === "UnknownError" ? name : message;
-    const hint = isNoBucket(cause)
-      ? `Make the bucket, or correct its name: ${this.name}.`
-      : name === "CredentialsProviderError"
-        ? "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what else the AWS SDK reads, on every machine."
-        : undefined;
+    const { name, message } = cause as Error;
+    const text = !/^(Unknown(Error)?)?$/.test(message)
+      ? message
+      : /^Unknown/.test(name) && status !== null
+        ? `HTTP ${status}`
+        : name;
+    const hint = hintOf(cause, this.name);
     const code = isTransient(cause) ? "STORE_FAILED" : "STORE_REFUSED";
-    return new ShoalError(code, `${what} failed: ${text} (${where})`, {
-      cause,
-      ...(hint === undefined ? {} : { hint }),
-      details: { status, bucket: this.name },
+    return new ShoalError(code, `${what} failed: ${text} (${this.store.endpoint ?? "Amazon S3"})`, {
+      ...(hint === null ? {} : { hint }),
+      details: { status, error: name, bucket: this.name },
     });
   }
+}
+
+function hintOf(cause: unknown, bucket: string): string | null {
+  const { name, message } = cause as Error;
+  if (isNoBucket(cause)) return `Make the bucket, or correct its name: ${bucket}.`;
+  if (name === "CredentialsProviderError")
+    return "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what else the AWS SDK reads, on every machine.";
+  if (/region is missing/i.test(message))
+    return "Set AWS_REGION, or the endpoint of a server that is not Amazon's (AWS_ENDPOINT_URL_S3, or in shoal.config.ts).";
+  return null;
 }
 
 const buckets = new Map<string, Bucket>();
