@@ -26,7 +26,7 @@ export interface Listing {
 type Sdk = typeof import("@aws-sdk/client-s3");
 
 /** Of one request that fails on its way. */
-const triesMax = 6;
+const triesMax = 8;
 const pauseMaxMs = 5000;
 /** Objects of up to this size are written, and copied, by one request. */
 const partBytes = 16 * 2 ** 20;

@@ -57,7 +57,7 @@ export class ObjectCache {
     }
     const piece = kept.subarray(0, bytes);
     if (kept.length !== bytes + checksumBytes || crc32(piece) !== kept.readUInt32LE(bytes)) {
-      rmSync(file, { force: true });
+      forget(file);
       return null;
     }
     const now = new Date();
@@ -82,7 +82,7 @@ export class ObjectCache {
       writeFileSync(draft, Buffer.concat([piece, checksum]), { mode: 0o600 });
       renameSync(draft, file);
     } catch {
-      rmSync(draft, { force: true });
+      forget(draft);
     }
   }
 
@@ -105,8 +105,16 @@ export class ObjectCache {
     files.sort((a, b) => a.usedAt - b.usedAt);
     for (const one of files) {
       if (bytes <= this.bytesMax * 0.9) return;
-      rmSync(one.file, { force: true });
+      forget(one.file);
       bytes -= one.bytes;
     }
+  }
+}
+
+function forget(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // it goes with a later sweep, or is not there at all
   }
 }
