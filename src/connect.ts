@@ -185,6 +185,7 @@ export const runtimeExports = [
   "isShoalError",
   "job",
   "jobs",
+  "loadConfig",
   "mapReduce",
   "memo",
   "move",

@@ -7,6 +7,7 @@ import { nearest } from "../base/near.ts";
 import { bundle } from "../bundle/bundle.ts";
 import { ShoalError } from "../errors.ts";
 import { loadBundle } from "../executor/load.ts";
+import { currentRegistry } from "../plan/registry.ts";
 import { mountTable, type StoreOptions } from "../store/mounts.ts";
 
 /** The default export of shoal.config.ts. */
@@ -27,6 +28,7 @@ const keys = ["mounts", "s3"];
 export async function loadConfig(
   options: { readonly directory?: string; readonly stateDir?: string } = {},
 ): Promise<ShoalConfig> {
+  if (currentRegistry() !== undefined) return {}; // the program is looked at for its jobs, in a slot
   const directory = path.resolve(options.directory ?? ".");
   const file = findConfig(directory);
   if (file === null) return {};

@@ -14,6 +14,7 @@ import { Bucket } from "../../src/store/objects/bucket.ts";
 import { commitKey, ownerKey, stagedKey, stagingKey } from "../../src/store/objects/names.ts";
 import { ObjectOutput } from "../../src/store/objects/output.ts";
 import { hasS3Server, startS3, type S3Server } from "../kit/s3.ts";
+import { runDocument } from "../docs/programs.ts";
 import { until } from "../kit/processes.ts";
 import { booksDir, Project, type Result } from "./harness.ts";
 
@@ -398,14 +399,27 @@ export default job({ input: "" }, ({ input }) => read.files(input).map(([name]) 
       expect(stderr).toMatch(message);
     });
 
+    test("docs/stores.md does not lie", async () => {
+      const [books, results] = [`books-${name}`, `results-${name}`];
+      for (const made of [books, results]) await server.makeBucket(made);
+      const shelf = new Bucket({ bucket: books, store: s3() });
+      for (const file of readdirSync(booksDir)) await shelf.upload(`all/${file}`, path.join(booksDir, file));
+      const replaced = {
+        "http://127.0.0.1:9000": server.endpoint,
+        "books-of-mine": books,
+        "results-of-mine": results,
+      };
+      const { stdout, stderr, expected, commands } = await runDocument("stores.md", replaced);
+      expect({ stderr, commands: commands.length }).toEqual({ stderr: "", commands: 4 });
+      expect(stdout).toEqual(expected);
+    });
+
     // The last one: for half a minute a gateway that was killed is waited for by the next one.
     test("waits for a store that is away for a while", async () => {
       await put();
       await run("words.ts");
-      const running = project.start(
-        ...["run", "words.ts", "--split-size", "256k", "--partitions", "3"],
-        ...["--input", `s3://${name}/books`, "--output", `s3://${name}/out`],
-      );
+      const args = ["--input", `s3://${name}/books`, "--output", `s3://${name}/out`, "--split-size", "256k"];
+      const running = project.start("run", "words.ts", "--partitions", "3", ...args);
       await until("it has begun", () => journalEntries(project) > 5 || running.process.exitCode !== null);
       await server.kill();
       await server.restart();

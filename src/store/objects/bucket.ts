@@ -286,7 +286,7 @@ export class Bucket {
     const { name, message } = cause as Error;
     const text = !/^(Unknown(Error)?)?$/.test(message)
       ? message
-      : /^Unknown/.test(name) && status !== null
+      : name.startsWith("Unknown") && status !== null
         ? `HTTP ${status}`
         : name;
     const hint = hintOf(cause, this.name);
