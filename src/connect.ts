@@ -104,7 +104,9 @@ export async function connect(
     cluster === null ? 0 : (await cluster.workers()).reduce((sum, worker) => sum + worker.slots, 0);
   const pool = { ...common, preload: null, limits: { waitingMax, abortGraceMs } };
   return new Shoal({
-    ...(cluster === null ? {} : { submit: async (submission) => await submitTo(cluster, submission) }),
+    ...(cluster === null
+      ? {}
+      : { submit: async (submission, joins) => await submitTo(cluster, submission, joins) }),
     driver: cluster ?? new ThreadsDriver({ ...common, preload: executor, abortGraceMs: 1000 }),
     calls: () =>
       new CallPool(
@@ -132,9 +134,9 @@ async function clusterDriver(url: string, slots: Omit<NatsOptions, "url" | "vers
   return await Cluster.connect({ ...slots, url, version: packageVersion() });
 }
 
-async function submitTo(cluster: NatsDriver, submission: Submission): Promise<string> {
+async function submitTo(cluster: NatsDriver, submission: Submission, joins: boolean): Promise<string> {
   const { submitJob } = await import("./model/submitted/client.ts");
-  return await submitJob(cluster.connection, submission);
+  return await submitJob(cluster.connection, submission, joins);
 }
 
 /** For calls: so many slots, of whatever workers there are; each watches its own memory. */

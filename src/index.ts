@@ -49,7 +49,7 @@ export { mapReduce, type MapReduceDefinition, type MapReduceParameters } from ".
 export type { ClusterJobs, SubmittedInfo, SubmittedResult } from "./model/submitted/cluster-jobs.ts";
 export { whatIf, type WhatIfOptions } from "./model/what-if.ts";
 export { events, reportOf, why, type TaskOptions } from "./model/why.ts";
-export { Shoal, type JobRef, type JobResult, type RunOptions } from "./model/shoal.ts";
+export { Shoal, type JobRef, type JobResult, type RunOptions, type SubmitOptions } from "./model/shoal.ts";
 export { Dataset, type Sink } from "./plan/dataset.ts";
 export type { Job } from "./plan/job.ts";
 export type { ShuffleOptions } from "./plan/operator.ts";

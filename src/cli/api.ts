@@ -14,19 +14,21 @@ export type {
   StoryLine,
   JobDescription,
   JobResult,
+  ClusterJobs,
   ParameterDescription,
   Progress,
   Report,
   RunOptions,
   Shoal,
   SubmittedInfo,
+  SubmittedResult,
   WorkerInfo,
 } from "../index.ts";
 import type * as Public from "../index.ts";
 
 export interface Api extends Pick<
   typeof Public,
-  "renderReport" | "explainReport" | "reportJson" | "loadConfig"
+  "renderReport" | "explainReport" | "reportJson" | "loadConfig" | "clusterJobs" | "reportOf"
 > {
   /** To this machine, or to a cluster. */
   readonly connect: (
@@ -69,9 +71,12 @@ export const loadEachApi = async (): Promise<EachApi> => await import("../index.
 export const loadJobsApi = async (): Promise<JobsApi> => await import("../index.ts");
 
 export const loadApi: LoadApi = async () => {
-  const { connect, renderReport, explainReport, reportJson, loadConfig } = await import("../index.ts");
+  const { connect, ...api } = await import("../index.ts");
+  const { renderReport, explainReport, reportJson, loadConfig, clusterJobs, reportOf } = api;
   return {
     loadConfig,
+    clusterJobs,
+    reportOf,
     renderReport,
     explainReport,
     reportJson,

@@ -26,6 +26,7 @@ export const ownOptions = {
     "what a slot is: thread, or process for code that crashes (default: thread)",
   ),
   cluster: option("--cluster <url>", "run on a cluster: nats://host:port/name (default: this machine)"),
+  attached: option("--attached", "with --cluster: the job ends with this process (default: it goes on)"),
   state: option("--state <dir>", "where bundles and scratch files are kept (default: .shoal)"),
   json: option("--json", "print one JSON document on standard output"),
   quiet: option("--quiet", "print no progress and no report"),
@@ -53,6 +54,7 @@ export interface RunFlags {
   readonly isolation: "thread" | "process" | undefined;
   readonly cluster: string | undefined;
   readonly stateDir: string | undefined;
+  readonly attached: boolean;
   readonly overwrite: boolean;
   readonly fresh: boolean;
   readonly json: boolean;
@@ -90,6 +92,7 @@ export function checkOptions(raw: RawOptions): RunFlags {
     isolation: isolation(raw),
     cluster: typeof raw.cluster === "string" ? raw.cluster : undefined,
     stateDir: directory(raw),
+    attached: raw.attached === true,
     overwrite: raw.overwrite === true,
     fresh: raw.fresh === true,
     json: raw.json === true,

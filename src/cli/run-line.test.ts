@@ -55,6 +55,7 @@ describe("parseRunLine", () => {
         fresh: true,
         json: true,
         quiet: true,
+        attached: false,
         explain: true,
         help: false,
       },

@@ -53,6 +53,8 @@ class Scripted {
     });
     const api: Api = {
       loadConfig: async () => ({}),
+      clusterJobs: () => Promise.reject(new Error("this is one machine")),
+      reportOf: () => Promise.reject(new Error("this is one machine")),
       connect: async (options) => await this.connect(options, script),
       renderReport,
       reportJson,

@@ -5,7 +5,7 @@
 
 import type { Writable } from "node:stream";
 import { ShoalError } from "../errors.ts";
-import type { Api, JobDescription, JobResult, LoadApi, Report, RunOptions } from "./api.ts";
+import type { Api, JobDescription, JobResult, LoadApi, Report, RunOptions, Shoal } from "./api.ts";
 import { errorMembers } from "./error-json.ts";
 import { addressOf, clusterOf } from "./cluster-options.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
@@ -19,6 +19,7 @@ import { ProgressView } from "./progress-view.ts";
 import type { LiveLine, Screen } from "./progress-view.ts";
 import { parseRunLine } from "./run-line.ts";
 import type { RunLine } from "./run-line.ts";
+import { followJob } from "./follow-job.ts";
 import { onSignals } from "./signals.ts";
 import type { SignalSource } from "./signals.ts";
 
@@ -124,7 +125,10 @@ class Run {
         const parameters = parseParameters(this.description.parameters, this.line.rest);
         if (this.verb === "submit")
           return await this.submitted(await shoal.submit(this.job, parameters, this.runOptions()));
-        result = await shoal.run(this.job, parameters, this.runOptions());
+        result =
+          flags.cluster === undefined || flags.attached
+            ? await shoal.run(this.job, parameters, this.runOptions())
+            : await this.left(api, shoal, parameters);
       } finally {
         await shoal.close();
         this.view.close();
@@ -151,6 +155,31 @@ class Run {
       this.print(`left to the cluster; shoal attach ${id} --cluster ${escapeLine(cluster!)} follows it`);
     }
     return exitCodes.success;
+  }
+
+  /** Left to the cluster and followed: it goes on without this process, and the same command finds it again. */
+  private async left(
+    api: Api,
+    shoal: Pick<Shoal, "submit">,
+    parameters: Readonly<Record<string, unknown>>,
+  ): Promise<JobResult<unknown>> {
+    const { flags } = this.line;
+    const began = Date.now();
+    const id = await shoal.submit(this.job, parameters, { ...this.runOptions(), joins: !flags.fresh });
+    const url = addressOf(flags.cluster!);
+    const jobs = await api.clusterJobs(url);
+    try {
+      const { submittedAt } = await jobs.info(id);
+      if (submittedAt < began) this.view.note(`the same command began ${id} before: this goes on with it`);
+      const { value, output } = await followJob(jobs, id, this.view, this.controller.signal);
+      const [run, report] = await jobs.ask(
+        id,
+        async (state, asked) => [asked, await api.reportOf(asked, state)] as const,
+      );
+      return { job: run, value, output, report };
+    } finally {
+      await jobs.close();
+    }
   }
 
   private cancel(signal: NodeJS.Signals): void {

@@ -51,6 +51,17 @@ export interface RunOptions {
   readonly onNote?: (line: string) => void;
 }
 
+export interface SubmitOptions extends Pick<
+  RunOptions,
+  "partitions" | "splitBytes" | "overwrite" | "taskTimeoutMs"
+> {
+  /**
+   * The same program with the same parameters, submitted before: one that is not over is this one, and one that failed or
+   * was cancelled goes on, with what it has finished. Default false: each is a job of its own.
+   */
+  readonly joins?: boolean;
+}
+
 export interface JobResult<R> {
   /** The run's id. */
   readonly job: string;
@@ -76,7 +87,7 @@ export interface ShoalSettings {
   readonly directory: string;
   readonly mounts: MountTable;
   /** Leaves a job to the cluster, and returns its id. Absent: this is one machine. */
-  readonly submit?: (submission: Submission) => Promise<string>;
+  readonly submit?: (submission: Submission, joins: boolean) => Promise<string>;
   /** Takes what user code prints in slots of other machines. */
   readonly onPrint: (text: string) => void;
   /** URL of the executor's module. */
@@ -242,7 +253,7 @@ export class Shoal {
   async submit(
     job: JobRef,
     parameters: Readonly<Record<string, unknown>> = {},
-    options: Pick<RunOptions, "partitions" | "splitBytes" | "overwrite" | "taskTimeoutMs"> = {},
+    options: SubmitOptions = {},
   ): Promise<string> {
     const { submit, directory, mounts } = this.settings;
     if (submit === undefined) {
@@ -252,8 +263,8 @@ export class Shoal {
     }
     checkOptions(options);
     const { program, description } = await this.open(job);
-    const { partitions, splitBytes, overwrite, taskTimeoutMs } = options;
-    return await submit({
+    const { partitions, splitBytes, overwrite, taskTimeoutMs, joins } = options;
+    const submission = {
       description,
       program,
       directory,
@@ -265,7 +276,8 @@ export class Shoal {
         ...(overwrite === undefined ? {} : { overwrite }),
         ...(taskTimeoutMs === undefined ? {} : { taskTimeoutMs }),
       },
-    });
+    };
+    return await submit(submission, joins === true);
   }
 
   /** Ends all slots. Jobs that run are cut off. Idempotent. */

@@ -164,7 +164,7 @@ describe("faults", () => {
     return { project, workers: started };
   };
   const run = (project: ClusterProject, ...args: string[]): Running =>
-    project.start("run", "slow.ts", "--split-size", "128k", "--cluster", project.url, ...args);
+    project.start("run", "slow.ts", "--split-size", "128k", "--cluster", project.url, "--attached", ...args);
   const busy = (project: ClusterProject, count: number): Promise<void> =>
     until(
       `${count} slots are busy`,

@@ -170,3 +170,65 @@ test("shoal cancel ends it; what was there stays", async () => {
   const attached = await ask("attach", id);
   expect(attached.code).toBe(130);
 });
+
+const run = (...args: string[]) =>
+  project.start("run", "gated.ts", "--split-size", "128k", "--cluster", url, ...args);
+const idOfOnly = async (): Promise<string> => {
+  const [only, ...others] = await jobs.list();
+  expect(others).toEqual([]);
+  return only!.id;
+};
+
+test("what shoal run began goes on without it, and the same command finds it", async () => {
+  await open(2);
+  const first = run();
+  await until("it is led", async () => (await jobs.list())[0]?.state === "running");
+  first.process.kill("SIGKILL");
+  await first.ended;
+  const second = run();
+  await second.said(`the same command began ${await idOfOnly()} before`);
+  openGate();
+  const { code, stdout, stderr } = await second.ended;
+  expect({ code, stdout, stderr }).toMatchObject({ code: 0, stdout: "" });
+  expect(stderr).toContain("where the time went");
+  expect(project.digest("out")).toBe(expected);
+  expect(await infoOf(await idOfOnly())).toMatchObject({ state: "succeeded", leaders: 1 });
+});
+
+test("Ctrl-C of shoal run cancels the job; the same command goes on with what was finished", async () => {
+  await open(2);
+  const first = run();
+  await until("it is known", async () => (await jobs.list()).length === 1);
+  await finished(await idOfOnly(), 20);
+  first.process.kill("SIGINT");
+  const cancelled = await first.ended;
+  expect({ code: cancelled.code, stderr: cancelled.stderr }).toMatchObject({ code: 130 });
+  expect(await infoOf(await idOfOnly())).toMatchObject({ state: "cancelled" });
+  openGate();
+  const { code, stderr } = await run().ended;
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(stderr).toMatch(/continues the run of .*: [1-9]\d* of \d+ tasks are finished already/);
+  expect(project.digest("out")).toBe(expected);
+  expect((await infoOf(await idOfOnly())).leaders).toBe(2);
+});
+
+test("--fresh begins anew, and what failed says so to whoever waits", async () => {
+  await open(1);
+  project.write(
+    "fails.ts",
+    'import { existsSync } from "node:fs";\nimport { job, read } from "shoal";\n' +
+      'export default job({ input: "books/pg-*.txt" }, ({ input }) =>\n' +
+      `  read.lines(input).map((line) => { if (!existsSync(${JSON.stringify(project.at("gate"))})) throw new Error("no good"); return line; }).count());\n`,
+  );
+  const fails = (...args: string[]) => ask("run", "fails.ts", ...args);
+  const failed = await fails();
+  expect(failed.code).toBe(1);
+  expect(failed.stderr).toContain("no good");
+  expect(failed.stderr).toContain("fails.ts:4");
+  openGate();
+  const counted = await fails("--json");
+  expect(JSON.parse(counted.stdout)).toMatchObject({ ok: true, value: 66602 });
+  expect(await jobs.list()).toHaveLength(1);
+  expect((await fails("--fresh", "--quiet")).stdout).toBe("66602\n");
+  expect(await jobs.list()).toHaveLength(2);
+});

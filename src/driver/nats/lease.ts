@@ -63,13 +63,14 @@ export class Lease {
     holder: string,
     watch: LeaseWatch,
     onLost: () => void,
+    epochsBefore = 0,
     times = defaultLeaseTimes,
   ): Promise<Lease | null> {
     const found = await connection.getKey(key);
     const before = found === null ? null : (JSON.parse(found.text) as Held);
     const isFree = before === null || before.isReleased === true;
     if (!isFree && !watch.isStale(key, found!.revision, times.takeMs)) return null;
-    const epoch = (before?.epoch ?? 0) + 1;
+    const epoch = Math.max(before?.epoch ?? 0, epochsBefore) + 1;
     const began = performance.now();
     const held: Held = { holder, epoch, renewals: 0 };
     const revision = await connection.setKey(key, JSON.stringify(held), found?.revision ?? null);

@@ -1,5 +1,6 @@
 // Submitted jobs from the outside: leave one to a cluster, follow it, cancel it, ask about it.
 
+import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -18,7 +19,16 @@ import type { Progress } from "../../report/observer.ts";
 import { writeSummary } from "../../store/jobs.ts";
 import { readJournal } from "../../store/journal/read.ts";
 import type { Said } from "./lead-job.ts";
-import { isOver, jobKey, jobsFolder, readRecord, valueName, type SubmittedJob } from "./record.ts";
+import {
+  commandKey,
+  isOver,
+  jobKey,
+  jobsFolder,
+  parseRecord,
+  readRecord,
+  valueName,
+  type SubmittedJob,
+} from "./record.ts";
 
 export interface Submission {
   readonly description: JobDescription;
@@ -29,17 +39,44 @@ export interface Submission {
   readonly options: SubmittedJob["options"];
 }
 
-/** Returns the job's id. From here on the cluster does it, whatever becomes of this process. */
-export async function submitJob(connection: ClusterConnection, submission: Submission): Promise<string> {
-  const { description, program, directory, mounts, parameters, options } = submission;
-  await shipBundle(connection, program.bundle);
+/**
+ * Returns the job's id. From here on the cluster does it, whatever becomes of this process. With `joins`, the same command
+ * finds the job that it began before: one that is not over, or, to be gone on with, one that failed or was cancelled.
+ */
+export async function submitJob(
+  connection: ClusterConnection,
+  submission: Submission,
+  joins: boolean,
+): Promise<string> {
+  await shipBundle(connection, submission.program.bundle);
   await openJournals(connection);
-  const id = `s${await connection.nextNumber("job")}`;
+  const command = commandOf(submission);
+  for (;;) {
+    const known = await connection.getKey(commandKey(command));
+    if (joins && known !== null && (await goesOn(connection, known.text))) return known.text;
+    const id = `s${await connection.nextNumber("job")}`;
+    // First the command's: of two at the same time, one finds the other's.
+    if ((await connection.setKey(commandKey(command), id, known?.revision ?? null)) === null) continue;
+    await connection.setKey(jobKey(id), JSON.stringify(newRecord(id, command, submission)), null);
+    return id;
+  }
+}
+
+/** What a run of the same program would be the same job by. */
+function commandOf({ description, program, directory, parameters }: Submission): string {
+  const { name, file } = description;
+  const text = JSON.stringify([name, file, program.bundle.hash, directory, parameters]);
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}
+
+function newRecord(id: string, command: string, submission: Submission): SubmittedJob {
+  const { description, program, directory, mounts, parameters, options } = submission;
   const { bundle: _bundle, runtime: _runtime, ...data } = program.data as Record<string, unknown>;
-  const record: SubmittedJob = {
+  return {
     format: 1,
     id,
     description,
+    command,
     bundle: program.bundle.hash,
     data,
     directory,
@@ -56,8 +93,19 @@ export async function submitJob(connection: ClusterConnection, submission: Submi
     output: null,
     hasValue: false,
   };
-  await connection.setKey(jobKey(id), JSON.stringify(record), null);
-  return id;
+}
+
+/** Whether that job is not over; one that failed or was cancelled is not any more, afterwards. */
+async function goesOn(connection: ClusterConnection, id: string): Promise<boolean> {
+  for (;;) {
+    const found = await connection.getKey(jobKey(id));
+    if (found === null) return false; // not kept any more, or whoever was about to write it died
+    const record = parseRecord(found.text);
+    if (record.state === "succeeded") return false;
+    if (!isOver(record)) return true;
+    const again: SubmittedJob = { ...record, state: "queued", endedAt: null, error: null, leader: null };
+    if ((await connection.setKey(jobKey(id), JSON.stringify(again), found.revision)) !== null) return true;
+  }
 }
 
 export interface FollowOptions {
@@ -68,6 +116,8 @@ export interface FollowOptions {
 }
 
 const lookEveryMs = 1000;
+/** Looks at a job that nobody leads, after which that is told. */
+const queuedLooks = 5;
 
 /** Settles when the job is over: its record, which says how. Aborting the signal ends the following, not the job. */
 export async function followJob(
@@ -83,10 +133,13 @@ export async function followJob(
     else if ("printed" in said) onOutput?.(said.printed);
     else look();
   });
+  connection.onAway = (isAway) => onNote?.(isAway ? "NATS is away" : "NATS is back");
   try {
-    for (;;) {
+    for (let looks = 0; ; looks++) {
       const { record } = await readRecord(connection, id);
       if (isOver(record)) return record;
+      if (record.state === "queued" && looks === queuedLooks)
+        onNote?.(`${id} waits for a worker that leads it: shoal workers tells which there are`);
       await new Promise<void>((resolve, reject) => {
         const timer = setTimeout(resolve, lookEveryMs);
         const stop = (): void => {

@@ -49,7 +49,8 @@ export class JobKeeper {
   private readonly connection: ClusterConnection;
   private readonly options: KeeperOptions;
   private readonly watch = new LeaseWatch();
-  private readonly open = new Set<string>();
+  /** Jobs that are not over, and how many have led each. */
+  private readonly open = new Map<string, number>();
   private readonly led = new Map<string, Led>();
   private stopWatching: () => void = () => {};
   private timer: NodeJS.Timeout | null = null;
@@ -63,8 +64,9 @@ export class JobKeeper {
   async start(): Promise<void> {
     this.stopWatching = await this.connection.watchKeys(`${jobKey("")}>`, (key, text) => {
       const id = key.slice(jobKey("").length);
-      if (text === null || isOver(parseRecord(text))) this.open.delete(id);
-      else this.open.add(id);
+      const record = text === null ? null : parseRecord(text);
+      if (record === null || isOver(record)) this.open.delete(id);
+      else this.open.set(id, record.epoch);
     });
     void this.lookForEver();
   }
@@ -86,9 +88,9 @@ export class JobKeeper {
 
   private async lookForEver(): Promise<void> {
     while (!this.isClosed) {
-      for (const id of this.open) {
+      for (const [id, epochs] of this.open) {
         if (this.isClosed || this.led.size >= leadsMax || this.led.has(id)) continue;
-        await this.tryToLead(id).catch((error: unknown) => {
+        await this.tryToLead(id, epochs).catch((error: unknown) => {
           this.options.onNote(`cannot lead ${id}: ${toErrorData(error).message}`);
         });
       }
@@ -99,11 +101,12 @@ export class JobKeeper {
     }
   }
 
-  private async tryToLead(id: string): Promise<void> {
+  private async tryToLead(id: string, epochs: number): Promise<void> {
     const { options, connection } = this;
     const lost = (): void => void this.led.get(id)?.child.kill("SIGKILL");
     const worker = options.worker();
-    const lease = await Lease.take(connection, leaseKey(id), worker, this.watch, lost);
+    // One that was over once, and goes on, has a lease that begins anew: its epochs do not.
+    const lease = await Lease.take(connection, leaseKey(id), worker, this.watch, lost, epochs);
     if (lease === null) return;
     if (lease.epoch > epochsMax) return await this.giveUp(id, lease);
     options.onNote(`leads ${id}${lease.epoch === 1 ? "" : `, after ${lease.epoch - 1} others`}`);

@@ -15,6 +15,8 @@ export interface SubmittedJob {
   /** `s12`; never used twice in a cluster. */
   readonly id: string;
   readonly description: JobDescription;
+  /** The same for the same command: program, parameters, directory (commandOf). */
+  readonly command: string;
   /** Hash of its bundle; what else the program needs. */
   readonly bundle: string;
   readonly data: unknown;
@@ -43,6 +45,8 @@ export interface SubmittedJob {
 }
 
 export const jobKey = (id: string): string => `job.${id}`;
+/** Of the job that a command began last: its id. */
+export const commandKey = (command: string): string => `command.${command}`;
 export const leaseKey = (id: string): string => `lease.${id}`;
 /** Its journal's segments, below a state directory. */
 export const jobsFolder = "jobs";
