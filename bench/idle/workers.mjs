@@ -8,6 +8,7 @@ const [url, count] = process.argv.slice(2);
 const { WorkerLink, FrameReader, encodeFrame, isToWorker, parseOpenJob, parseClusterUrl, Subjects } =
   await importEngine(
     "src/driver/links/worker-link.ts",
+    "src/driver/nats/frame-bodies.ts",
     "src/driver/nats/frames.ts",
     "src/driver/nats/open-job.ts",
     "src/driver/nats/subjects.ts",
@@ -50,7 +51,11 @@ function work(n) {
       said: (message) => {
         if (message.kind !== "assign") return;
         const { attempt } = message.assignment;
-        link.say({ kind: "report", event: { kind: "AttemptStarted", attempt }, cause: null });
+        link.say({
+          kind: "report",
+          event: { kind: "AttemptStarted", worker, attempt, slot: 0 },
+          cause: null,
+        });
         if (++assigned === Number(count)) process.send("ready");
       },
       fence: () => {
