@@ -96,7 +96,7 @@ export async function startWorker(url: string, options: WorkerOptions = {}): Pro
     }),
     runtime,
     localize: (payload, scratch): AssignmentPayload => {
-      const { run, split } = payload as AssignmentPayload;
+      const { run, split } = (payload ?? {}) as AssignmentPayload;
       return { run: { ...run, scratch, memoryBytes: Math.floor(memoryBytes / slots) }, split };
     },
     onNote: options.onNote ?? (() => {}),

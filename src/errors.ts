@@ -311,7 +311,7 @@ export function toErrorData(error: unknown, depth = 0): ErrorData {
 export function fromErrorData(data: ErrorData): Error {
   const cause = data.cause === undefined ? undefined : fromErrorData(data.cause);
   let error: Error;
-  if (data.code !== undefined && data.code in errorCodes) {
+  if (data.code !== undefined && Object.hasOwn(errorCodes, data.code)) {
     error = new ShoalError(data.code, data.message, {
       ...(cause === undefined ? {} : { cause }),
       ...(data.hint === undefined ? {} : { hint: data.hint }),

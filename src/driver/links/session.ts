@@ -24,6 +24,8 @@ interface Unacknowledged<Body> {
 }
 
 const resendTicks = 2;
+/** What is so much earlier than its time is dropped: it will be said again. */
+const earlyMax = 65_536;
 
 export class Session<Out, In> {
   private readonly transmit: (frame: SessionFrame<Out>) => void;
@@ -66,6 +68,7 @@ export class Session<Out, In> {
       if (this.redelivers) this.deliver(body);
       return;
     }
+    if (seq > this.received + earlyMax) return;
     this.early.set(seq, body);
     for (
       let next = this.early.get(this.received + 1);

@@ -47,7 +47,7 @@ export type AgentRequest = { readonly kind: "drain" } | LeaseRequest;
 
 export type AgentAnswer = { readonly ok: true } | { readonly ok: false; readonly why: string };
 
-/** Runs that are remembered as over, so that a late announcement is not taken for a new one. */
+/** Runs that are remembered as over, so that a late announcement is not taken for a new one; and what was noted. */
 const overMax = 1000;
 /** Files of a run that nobody has spoken of for so long are deleted. */
 const staleMs = 3_600_000;
@@ -60,7 +60,7 @@ export class Agent {
   private readonly leases: LeasedSlots;
   private readonly place: WorkerPlace;
   private readonly over = new Set<string>();
-  private readonly refusedVersions = new Set<string>();
+  private readonly noted = new Set<string>();
   private readonly startedAt = performance.now();
   private id: WorkerId;
   private unsubscribeId: () => void = () => {};
@@ -171,8 +171,9 @@ export class Agent {
   }
 
   private heardOf(job: OpenJob | null): void {
-    if (job === null || this.isDraining || this.isSeating) return;
+    if (job === null || this.isDraining) return;
     if (job.v !== protocolVersion) return this.refuse(job);
+    if (this.isSeating) return;
     const name = `${job.run}/${job.epoch}`;
     if (this.over.has(name)) return;
     if (this.seat !== null) {
@@ -184,7 +185,8 @@ export class Agent {
     this.isSeating = true;
     void this.takePart(job, name).catch((error: unknown) => {
       this.isSeating = false;
-      this.options.onNote(`cannot take part in ${job.run}: ${String(error)}`);
+      // Heard again in a heartbeat, it fails again: what it says is of the bundle, and is said once.
+      this.noteOnce(`${job.run} ${job.program.bundle}`, `cannot take part in ${job.run}: ${String(error)}`);
     });
   }
 
@@ -212,7 +214,12 @@ export class Agent {
     });
     this.isSeating = false;
     void this.pool.watched(() => new Promise<void>((resolve) => (this.unwatch = resolve)));
-    this.seat.start();
+    try {
+      this.seat.start();
+    } catch (error) {
+      await this.seat.leave({ keeps: true, isFenced: true }); // else it would be taken for one that works
+      throw error;
+    }
   }
 
   private async seatEnded(
@@ -241,11 +248,16 @@ export class Agent {
     if (this.isDraining) this.idle();
   }
 
+  private noteOnce(key: string, line: string): void {
+    if (this.noted.has(key)) return;
+    this.noted.add(key);
+    if (this.noted.size > overMax) this.noted.delete(this.noted.keys().next().value!);
+    this.options.onNote(line);
+  }
+
   private refuse({ v, version, run }: OpenJob): void {
-    const key = `${v} ${run}`;
-    if (this.refusedVersions.has(key)) return;
-    this.refusedVersions.add(key);
-    this.options.onNote(
+    this.noteOnce(
+      `${v} ${run}`,
       `takes no part in ${run}: its client (shoal ${version}) speaks protocol ${v}, this worker ` +
         `(shoal ${this.options.version}) speaks ${protocolVersion}`,
     );

@@ -1,12 +1,14 @@
 // Frames of sessions as messages: JSON, in pieces where one message would be too long, and believed only as far as they
 // are what they should be. A frame carries the Lamport time of its sender.
 //
-// Not here: order, loss (links/session.ts): a frame of which a piece is missing is a lost one.
+// Not here: what a body must be (frame-bodies.ts); order, loss (links/session.ts): a frame of which a piece is missing is
+// a lost one.
 // Owner of: the pieces of frames that have not arrived as a whole.
 
 import type { Envelope, Gone } from "../links/door.ts";
 import type { FromWorker, ToWorker } from "../links/messages.ts";
 import { protocolVersion } from "./connection.ts";
+import { isCount, isObject, isWorker } from "./frame-bodies.ts";
 import { objectIn, objectInBytes } from "./json.ts";
 
 export type WireFrame<Body> = Envelope<Body> | Gone;
@@ -26,6 +28,10 @@ interface Piece {
 const piecesMax = 4096;
 /** Frames under way in pieces, of all senders of a subject. */
 const gatheringMax = 64;
+/** Of one frame. */
+const charactersMax = 2 ** 28;
+/** Lamport times are believed up to this: one that cannot be counted on from would make all later ones unbelievable. */
+const stampMax = 2 ** 52;
 
 let lastId = 0;
 const prefix = `${process.pid.toString(36)}-${Math.floor(performance.timeOrigin).toString(36)}`;
@@ -49,10 +55,10 @@ export function encodeFrame(
 
 /** Takes messages as they come; gives the frames that are whole, and right. */
 export class FrameReader<Body> {
-  private readonly gathering = new Map<string, { readonly parts: string[]; count: number }>();
-  private readonly isBody: (body: Record<string, unknown>) => boolean;
+  private readonly gathering = new Map<string, { readonly parts: string[]; count: number; length: number }>();
+  private readonly isBody: (body: Readonly<Record<string, unknown>>) => boolean;
 
-  constructor(isBody: (body: Record<string, unknown>) => boolean) {
+  constructor(isBody: (body: Readonly<Record<string, unknown>>) => boolean) {
     this.isBody = isBody;
   }
 
@@ -73,9 +79,16 @@ export class FrameReader<Body> {
   }: Record<string, unknown>): Record<string, unknown> | null | undefined {
     if (typeof id !== "string" || typeof text !== "string" || !isCount(part) || !isCount(of)) return null;
     if (of > piecesMax || part >= of) return null;
-    const entry = this.gathering.get(id) ?? { parts: [], count: 0 };
-    if (entry.parts[part] === undefined) entry.count++;
-    entry.parts[part] = text;
+    const entry = this.gathering.get(id) ?? { parts: [], count: 0, length: 0 };
+    if (entry.parts[part] === undefined) {
+      entry.count++;
+      entry.length += text.length;
+      entry.parts[part] = text;
+    }
+    if (entry.length > charactersMax) {
+      this.gathering.delete(id);
+      return null;
+    }
     this.gathering.set(id, entry);
     if (this.gathering.size > gatheringMax) this.gathering.delete(this.gathering.keys().next().value!);
     if (entry.count < of) return undefined;
@@ -83,53 +96,14 @@ export class FrameReader<Body> {
     return objectIn(entry.parts.join(""));
   }
 
-  private check({ v, stamp, frame }: Record<string, unknown>): Stamped<WireFrame<Body>> | null {
-    if (v !== protocolVersion || !isCount(stamp) || typeof frame !== "object" || frame === null) return null;
+  private check({ v, stamp: told, frame }: Record<string, unknown>): Stamped<WireFrame<Body>> | null {
+    if (v !== protocolVersion || !isCount(told) || typeof frame !== "object" || frame === null) return null;
+    const stamp = Math.min(told, stampMax);
     const { worker, epoch, seq, ack, body, gone } = frame as Record<string, unknown>;
     if (!isCount(epoch)) return null;
     if (gone !== undefined) return isWorker(gone) ? { stamp, frame: frame as Gone } : null;
     if (!isWorker(worker) || !isCount(seq) || !isCount(ack)) return null;
-    if (body !== null && (typeof body !== "object" || !this.isBody(body as Record<string, unknown>)))
-      return null;
+    if (body !== null && (!isObject(body) || !this.isBody(body))) return null;
     return { stamp, frame: frame as Envelope<Body> };
   }
 }
-
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-export const isWorker = (value: unknown): value is string =>
-  typeof value === "string" && /^w\d{1,15}$/.test(value);
-
-const reports = new Set([
-  "AttemptStarted",
-  "AttemptProgressed",
-  "AttemptFinished",
-  "AttemptFailed",
-  "AttemptExamined",
-]);
-
-/** What a worker may say: about itself and its attempts only. */
-export const isFromWorker =
-  (worker: string) =>
-  (body: Record<string, unknown>): boolean => {
-    switch (body["kind"]) {
-      case "hello":
-        return isCount(body["slots"]);
-      case "report": {
-        const event = body["event"] as Record<string, unknown> | null;
-        if (typeof event !== "object" || event === null || !reports.has(String(event["kind"]))) return false;
-        return typeof event["attempt"] === "string" && (event["worker"] ?? worker) === worker;
-      }
-      case "printed":
-        return typeof body["text"] === "string";
-      case "log":
-      case "leaving":
-      case "left":
-        return true;
-      default:
-        return false;
-    }
-  };
-
-const orders = new Set(["assign", "cancel", "examine", "discard", "stop"]);
-
-export const isToWorker = (body: Record<string, unknown>): boolean => orders.has(String(body["kind"]));

@@ -3,7 +3,7 @@
 import type { AttemptId, WorkerId } from "../../base/ids.ts";
 import { ShoalError } from "../../errors.ts";
 import type { ClusterConnection } from "./connection.ts";
-import { isWorker } from "./frames.ts";
+import { isAttempt, isCount, isObject, isText, isUrl, isWorker } from "./frame-bodies.ts";
 import { objectInBytes } from "./json.ts";
 
 export interface Home {
@@ -40,6 +40,22 @@ export interface WhoRequest {
   readonly run?: string;
 }
 
+const isBlock = (value: unknown): boolean => Array.isArray(value) && isAttempt(value[0]) && isCount(value[1]);
+
+/** Of another protocol, too: its first members are what every version tells. */
+const isInfo = (info: Readonly<Record<string, unknown>>): boolean =>
+  isWorker(info["worker"]) &&
+  isUrl(info["url"]) &&
+  [info["version"], info["host"]].every(isText) &&
+  ["protocol", "pid", "slots", "busy", "leased", "rssBytes", "upSeconds"].every((name) =>
+    isCount(info[name]),
+  ) &&
+  (info["run"] === null || isText(info["run"])) &&
+  typeof info["isDraining"] === "boolean" &&
+  isObject(info["labels"]) &&
+  Object.values(info["labels"]).every(isText) &&
+  (info["blocks"] === undefined || (Array.isArray(info["blocks"]) && info["blocks"].every(isBlock)));
+
 const waitMs = 2000;
 /** After the last answer for so long, no more are expected. */
 const stallMs = 300;
@@ -54,8 +70,7 @@ export async function askWorkers(
   const infos: WorkerInfo[] = [];
   for (const bytes of answers) {
     const info = objectInBytes(bytes);
-    if (isWorker(info?.["worker"]) && typeof info?.["url"] === "string")
-      infos.push(info as unknown as WorkerInfo);
+    if (info !== null && isInfo(info)) infos.push(info as unknown as WorkerInfo);
   }
   return infos.sort((a, b) => Number(a.worker.slice(1)) - Number(b.worker.slice(1)));
 }

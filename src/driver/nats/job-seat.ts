@@ -20,7 +20,8 @@ import { Loop } from "../loop.ts";
 import { WorkerSeat, type SeatSlots } from "../slots/worker-seat.ts";
 import { SystemClock } from "../system-clock.ts";
 import type { ClusterConnection } from "./connection.ts";
-import { encodeFrame, FrameReader, isToWorker } from "./frames.ts";
+import { isToWorker } from "./frame-bodies.ts";
+import { encodeFrame, FrameReader } from "./frames.ts";
 import type { OpenJob } from "./open-job.ts";
 import { PatientTimers } from "./patient-timers.ts";
 
@@ -50,6 +51,8 @@ export class JobSeat {
   private readonly unsubscribe: () => void;
   private readonly timers: PatientTimers;
   private untold: LogEntry[] = [];
+  /** Ticks in which nobody has said anything; null: somebody did. */
+  private unheardTicks: number | null = 0;
   private isOver = false;
 
   constructor(connection: ClusterConnection, options: JobSeatOptions) {
@@ -114,6 +117,11 @@ export class JobSeat {
   /** For the link, whose heartbeats take along what was not told yet. */
   after(ms: number, happen: () => void): () => void {
     return this.timers.after(ms, () => {
+      if (this.unheardTicks !== null && ++this.unheardTicks >= this.options.session.fenceTicks) {
+        // Whoever announced the job is gone, or never was: other jobs wait for this worker.
+        void this.leave({ keeps: true, isFenced: true });
+        return;
+      }
       if (this.untold.length > 0) this.say({ kind: "log", cause: null });
       happen();
     });
@@ -145,6 +153,7 @@ export class JobSeat {
   private arrive(bytes: Uint8Array): void {
     const read = this.reader.read(bytes);
     if (read === null) return;
+    this.unheardTicks = null;
     this.loop.witness(read.stamp);
     if ("gone" in read.frame) this.link.hearGone(read.frame.gone, read.frame.epoch);
     else this.link.hear(read.frame);

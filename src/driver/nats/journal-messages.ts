@@ -76,7 +76,8 @@ export async function* readJournal(
     });
     if (message === null) return;
     const { seq, header, data } = message;
-    yield { seq, segment: header.get("segment"), place: header.get("place"), bytes: data };
+    const told = header as typeof header | undefined;
+    yield { seq, segment: told?.get("segment") ?? "", place: told?.get("place") ?? "", bytes: data };
     from = seq + 1;
   }
 }

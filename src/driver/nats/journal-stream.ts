@@ -16,6 +16,9 @@ import { appendJournal, readJournal } from "./journal-messages.ts";
 /** In the place of a segment: nothing is appended but the right to append. */
 const claim = "claim";
 
+/** A job's key, and the name of a segment (store/journal). */
+const segmentPattern = /^[\w-]{1,100}\/journal\/journal-\d{6,12}\.log$/;
+
 interface Waiting {
   readonly segment: string;
   readonly chunks: Buffer[];
@@ -59,8 +62,8 @@ export class JournalStream {
       this.last = seq;
       count++;
       if (part !== of || this.pieces.length !== of || segment === claim) continue;
-      const names = segment.split("/").filter((name) => /^[\w.-]+$/.test(name) && !/^\.+$/.test(name));
-      const file = path.join(directory, ...names);
+      if (!segmentPattern.test(segment)) continue; // nothing that a journal of ours has
+      const file = path.join(directory, segment);
       mkdirSync(path.dirname(file), { recursive: true });
       appendFileSync(file, Buffer.concat(this.pieces));
     }

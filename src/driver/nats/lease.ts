@@ -3,7 +3,10 @@
 //
 // Owner of: the lease's revision, whether it is held.
 
+import { ShoalError } from "../../errors.ts";
 import type { ClusterConnection } from "./connection.ts";
+import { isCount } from "./frame-bodies.ts";
+import { objectIn } from "./json.ts";
 
 export interface LeaseTimes {
   readonly renewMs: number;
@@ -22,6 +25,12 @@ interface Held {
   readonly renewals: number;
   /** The holder gave it up: whoever wants it need not wait. */
   readonly isReleased?: true;
+}
+
+/** Undefined: it is no lease. */
+function heldIn(text: string): Held | undefined {
+  const held = objectIn(text);
+  return isCount(held?.["epoch"]) ? (held as unknown as Held) : undefined;
 }
 
 /** What challengers have seen of a lease. */
@@ -67,7 +76,8 @@ export class Lease {
     times = defaultLeaseTimes,
   ): Promise<Lease | null> {
     const found = await connection.getKey(key);
-    const before = found === null ? null : (JSON.parse(found.text) as Held);
+    const before = found === null ? null : heldIn(found.text);
+    if (before === undefined) throw new ShoalError("CLUSTER_FAILED", `the lease ${key} is damaged`);
     const isFree = before === null || before.isReleased === true;
     if (!isFree && !watch.isStale(key, found!.revision, times.takeMs)) return null;
     const epoch = Math.max(before?.epoch ?? 0, epochsBefore) + 1;

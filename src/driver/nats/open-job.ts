@@ -1,6 +1,7 @@
 // What a coordinator tells all workers of its job, once in a heartbeat until the job is over: whoever is free takes part.
 
 import { protocolVersion } from "./connection.ts";
+import { isCount, isNames, isObject } from "./frame-bodies.ts";
 import { isRunId, objectInBytes } from "./json.ts";
 
 export interface OpenJob {
@@ -19,20 +20,26 @@ export interface OpenJob {
   readonly heartbeatMs: number;
 }
 
-/** Null: no such message. One of another version is told by its `v`. */
+const heartbeatMsMax = 60_000;
+const textMax = 200;
+
+const isBundle = (value: unknown): boolean =>
+  value === null || (typeof value === "string" && /^[0-9a-f]{64}$/.test(value));
+const isShort = (value: unknown): boolean => typeof value === "string" && value.length <= textMax;
+
+/** Null: no such message. Of one of another version only `v`, `version` and `run` are known. */
 export function parseOpenJob(bytes: Uint8Array): OpenJob | null {
   const job = objectInBytes(bytes) as OpenJob | null;
-  if (job === null || !Number.isSafeInteger(job.v)) return null;
+  if (job === null || !Number.isSafeInteger(job.v) || !isRunId(job.run) || !isShort(job.version)) return null;
   if (job.v !== protocolVersion) return job;
   const isWell =
-    isRunId(job.run) &&
-    Number.isSafeInteger(job.epoch) &&
-    Array.isArray(job.stages) &&
-    typeof job.secret === "string" &&
-    typeof job.program === "object" &&
-    job.program !== null &&
-    (job.program.bundle === null || /^[0-9a-f]{64}$/.test(job.program.bundle)) &&
+    isCount(job.epoch) &&
+    isNames(job.stages) &&
+    isShort(job.secret) &&
+    isObject(job.program) &&
+    isBundle(job.program.bundle) &&
     Number.isSafeInteger(job.heartbeatMs) &&
-    job.heartbeatMs >= 10;
+    job.heartbeatMs >= 10 &&
+    job.heartbeatMs <= heartbeatMsMax;
   return isWell ? job : null;
 }

@@ -4,7 +4,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { identityIn, livenessOf, thisProcess } from "../../store/process.ts";
-import { isWorker } from "./frames.ts";
+import { isWorker } from "./frame-bodies.ts";
 
 export class WorkerPlace {
   private readonly directory: string;

@@ -1,4 +1,5 @@
-// What the JavaScript of this thread holds, told to the agent: while something runs, a few times a second.
+// What the JavaScript of this thread holds, told to the agent: while something runs, a few times a second; while nothing
+// does, only what has changed, since the agent may be on another machine.
 //
 // The heap is limited by the thread's resourceLimits; ArrayBuffers are outside of it, and are watched by the agent.
 
@@ -9,6 +10,8 @@ import type { FromSlot } from "../../protocol/slot.ts";
 export const memoryPlace = "shoal.memory";
 
 const everyMs = 200;
+/** While nothing runs, smaller changes are not told: measuring makes some itself. */
+const changeBytes = 2 ** 20;
 
 /** [heap, buffers], in bytes. */
 const measure = (): readonly [number, number] => [
@@ -18,11 +21,16 @@ const measure = (): readonly [number, number] => [
 
 export class MemoryReports {
   private readonly send: (message: FromSlot) => void;
+  private readonly isIdle: () => boolean;
   private lastMs = 0;
+  /** What was told last. */
+  private told: readonly [number, number] = [0, 0];
   private timer: NodeJS.Timeout | null = null;
 
-  constructor(send: (message: FromSlot) => void) {
+  /** `isIdle`: nothing runs, though it has begun. */
+  constructor(send: (message: FromSlot) => void, isIdle: () => boolean = () => false) {
     this.send = send;
+    this.isIdle = isIdle;
     Object.defineProperty(globalThis, Symbol.for(memoryPlace), { value: measure });
   }
 
@@ -45,7 +53,11 @@ export class MemoryReports {
 
   private report(): void {
     this.lastMs = performance.now();
-    const [heapBytes, bufferBytes] = measure();
+    const found = measure();
+    const [heapBytes, bufferBytes] = found;
+    const changed = Math.max(Math.abs(heapBytes - this.told[0]), Math.abs(bufferBytes - this.told[1]));
+    if (changed < changeBytes && this.isIdle()) return;
+    this.told = found;
     this.send({ kind: "memory", heapBytes, bufferBytes });
   }
 }

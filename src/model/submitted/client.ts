@@ -8,6 +8,8 @@ import path from "node:path";
 import { readKept } from "../../data/calls/kept-value.ts";
 import { shipBundle } from "../../driver/nats/bundles.ts";
 import type { ClusterConnection } from "../../driver/nats/connection.ts";
+import { isObject } from "../../driver/nats/frame-bodies.ts";
+import { objectInBytes } from "../../driver/nats/json.ts";
 import { openJournals } from "../../driver/nats/journal-messages.ts";
 import { JournalStream } from "../../driver/nats/journal-stream.ts";
 import { fromErrorData, ShoalError } from "../../errors.ts";
@@ -18,7 +20,6 @@ import type { JobDescription } from "../../protocol/run.ts";
 import type { Progress } from "../../report/observer.ts";
 import { writeSummary } from "../../store/jobs.ts";
 import { readJournal } from "../../store/journal/read.ts";
-import type { Said } from "./lead-job.ts";
 import {
   commandKey,
   isOver,
@@ -127,11 +128,11 @@ export async function followJob(
 ): Promise<SubmittedJob> {
   let look = (): void => {};
   const unsubscribe = connection.subscribe(connection.subjects.said(id), (bytes) => {
-    const said = JSON.parse(Buffer.from(bytes).toString("utf8")) as Said;
-    if ("progress" in said) onProgress?.(said.progress as Progress);
-    else if ("note" in said) onNote?.(said.note);
-    else if ("printed" in said) onOutput?.(said.printed);
-    else look();
+    const said = objectInBytes(bytes) ?? {};
+    if (isObject(said["progress"])) onProgress?.(said["progress"] as unknown as Progress);
+    else if (typeof said["note"] === "string") onNote?.(said["note"]);
+    else if (typeof said["printed"] === "string") onOutput?.(said["printed"]);
+    else if (said["over"] === true) look();
   });
   connection.onAway = (isAway) => onNote?.(isAway ? "NATS is away" : "NATS is back");
   try {
@@ -141,17 +142,16 @@ export async function followJob(
       if (record.state === "queued" && looks === queuedLooks)
         onNote?.(`${id} waits for a worker that leads it: shoal workers tells which there are`);
       await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(resolve, lookEveryMs);
-        const stop = (): void => {
+        const timer = setTimeout(() => look(), lookEveryMs);
+        const settle = (act: () => void): void => {
           clearTimeout(timer);
-          reject(signal!.reason as Error);
+          signal?.removeEventListener("abort", stop);
+          act();
         };
-        signal?.addEventListener("abort", stop, { once: true });
+        const stop = (): void => settle(() => reject(signal!.reason as Error));
+        look = () => settle(resolve);
+        signal?.addEventListener("abort", stop);
         if (signal?.aborted === true) stop();
-        look = () => {
-          clearTimeout(timer);
-          resolve();
-        };
       });
     }
   } finally {

@@ -11,7 +11,7 @@ import path from "node:path";
 import { toErrorData, ShoalError } from "../../errors.ts";
 import type { ClusterConnection } from "../../driver/nats/connection.ts";
 import { defaultLeaseTimes, Lease, LeaseWatch } from "../../driver/nats/lease.ts";
-import { changeRecord, isOver, jobKey, leaseKey, parseRecord } from "./record.ts";
+import { changeRecord, isOver, jobKey, leaseKey, recordIn } from "./record.ts";
 
 export interface KeeperOptions {
   readonly url: string;
@@ -64,7 +64,7 @@ export class JobKeeper {
   async start(): Promise<void> {
     this.stopWatching = await this.connection.watchKeys(`${jobKey("")}>`, (key, text) => {
       const id = key.slice(jobKey("").length);
-      const record = text === null ? null : parseRecord(text);
+      const record = text === null ? null : recordIn(text);
       if (record === null || isOver(record)) this.open.delete(id);
       else this.open.set(id, record.epoch);
     });

@@ -7,6 +7,8 @@ import type { ParameterValue } from "../../plan/job.ts";
 import type { MountTable } from "../../protocol/place.ts";
 import type { JobDescription } from "../../protocol/run.ts";
 import type { ClusterConnection } from "../../driver/nats/connection.ts";
+import { isError, isObject } from "../../driver/nats/frame-bodies.ts";
+import { objectIn } from "../../driver/nats/json.ts";
 
 export type SubmittedState = "queued" | "running" | "succeeded" | "failed" | "cancelled";
 
@@ -52,26 +54,91 @@ export const leaseKey = (id: string): string => `lease.${id}`;
 export const jobsFolder = "jobs";
 export const valueName = (id: string): string => `${id}/value`;
 
+const isJobId = (value: unknown): value is string => typeof value === "string" && /^s\d{1,15}$/.test(value);
+const isBundleHash = (value: unknown): boolean => typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
+
 export const isOver = ({ state }: SubmittedJob): boolean =>
   state === "succeeded" || state === "failed" || state === "cancelled";
 
+/** STATE_NEWER; CLUSTER_FAILED if it is no record. */
 export function parseRecord(text: string): SubmittedJob {
-  const record = JSON.parse(text) as SubmittedJob;
-  if (record.format !== 1) {
+  const record = objectIn(text);
+  if (Number.isSafeInteger(record?.["format"]) && (record!["format"] as number) > 1) {
     throw new ShoalError(
       "STATE_NEWER",
-      `the job's record has format ${String(record.format)}; this shoal knows 1`,
+      `the job's record has format ${String(record!["format"])}; this shoal knows 1`,
     );
   }
+  if (!isRecord(record)) throw new ShoalError("CLUSTER_FAILED", "the job's record is damaged");
   return record;
 }
+
+/** The record, or null if this version of shoal cannot read it: it is for another, or damaged. */
+export function recordIn(text: string): SubmittedJob | null {
+  try {
+    return parseRecord(text);
+  } catch (error) {
+    if (error instanceof ShoalError) return null;
+    throw error;
+  }
+}
+
+const states: ReadonlySet<unknown> = new Set<SubmittedState>([
+  "queued",
+  "running",
+  "succeeded",
+  "failed",
+  "cancelled",
+]);
+
+const isTime = (value: unknown): boolean => typeof value === "number" && Number.isFinite(value);
+const isTextOrNull = (value: unknown): boolean => value === null || typeof value === "string";
+
+/** What lists, leaders and sweeps look at is what it should be. */
+function isRecord(
+  value: Readonly<Record<string, unknown>> | null,
+): value is Readonly<Record<string, unknown>> & SubmittedJob {
+  if (value === null || value["format"] !== 1 || !states.has(value["state"])) return false;
+  const { id, description, bundle, directory, parameters, options, submittedAt, endedAt, leader } = value;
+  const { epoch, run, error, output, hasValue, command, mounts } = value;
+  return (
+    isJobId(id) &&
+    isObject(description) &&
+    typeof description["name"] === "string" &&
+    isBundleHash(bundle) &&
+    typeof directory === "string" &&
+    typeof command === "string" &&
+    isMountTable(mounts) &&
+    isObject(parameters) &&
+    isObject(options) &&
+    isTime(submittedAt) &&
+    (endedAt === null || isTime(endedAt)) &&
+    (leader === null ||
+      (isObject(leader) && typeof leader["host"] === "string" && Number.isSafeInteger(leader["pid"]))) &&
+    Number.isSafeInteger(epoch) &&
+    isTextOrNull(run) &&
+    (error === null || isError(error)) &&
+    (output === null ||
+      (isObject(output) && typeof output["directory"] === "string" && Array.isArray(output["files"]))) &&
+    typeof hasValue === "boolean"
+  );
+}
+
+const isMountTable = (value: unknown): boolean =>
+  isObject(value) &&
+  Array.isArray(value["mounts"]) &&
+  value["mounts"].every(isMount) &&
+  isObject(value["s3"]);
+
+const isMount = (value: unknown): boolean =>
+  isObject(value) && typeof value["prefix"] === "string" && typeof value["target"] === "string";
 
 /** RUN_UNKNOWN if there is none of that id. */
 export async function readRecord(
   connection: ClusterConnection,
   id: string,
 ): Promise<{ readonly record: SubmittedJob; readonly revision: number }> {
-  const found = /^s\d{1,15}$/.test(id) ? await connection.getKey(jobKey(id)) : null;
+  const found = isJobId(id) ? await connection.getKey(jobKey(id)) : null;
   if (found === null) {
     throw new ShoalError("RUN_UNKNOWN", `no submitted job ${JSON.stringify(id.slice(0, 100))} is known`, {
       hint: "shoal jobs --cluster … lists them.",
@@ -99,7 +166,9 @@ export async function listRecords(connection: ClusterConnection): Promise<Submit
   const records: SubmittedJob[] = [];
   for (const key of await connection.keysOf("job.")) {
     const found = await connection.getKey(key);
-    if (found !== null) records.push(parseRecord(found.text));
+    // One that only another version can read is left out: readRecord says why.
+    const record = found === null ? null : recordIn(found.text);
+    if (record !== null) records.push(record);
   }
   return records.sort(
     (a, b) => b.submittedAt - a.submittedAt || Number(b.id.slice(1)) - Number(a.id.slice(1)),

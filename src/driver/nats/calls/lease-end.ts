@@ -76,7 +76,14 @@ export class LeaseEnd<Out extends Down | Up, In extends Down | Up> {
   }
 
   private take(piece: Piece): void {
-    for (const message of this.reader.take(piece)) this.options.said(message);
+    let messages: readonly In[];
+    try {
+      messages = this.reader.take(piece);
+    } catch (error) {
+      // What was said cannot be known, and so neither what comes after it.
+      return this.options.lost(`it is not understood: ${String(error)}`);
+    }
+    for (const message of messages) this.options.said(message);
   }
 
   private tick(): void {

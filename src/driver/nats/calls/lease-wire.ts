@@ -79,9 +79,9 @@ export class PieceReader<Message> {
   private pieces: Uint8Array[] = [];
   private length = 0;
 
-  /** The messages of a body with its last piece, else none. */
+  /** The messages of a body with its last piece, else none. Throws where that is not what the body holds. */
   take({ isLast, bytes }: Piece): readonly Message[] {
-    if (isLast && this.pieces.length === 0) return deserialize(bytes) as Message[];
+    if (isLast && this.pieces.length === 0) return messagesIn(bytes);
     this.length += bytes.length;
     if (this.length > bodyBytesMax) throw new RangeError(`a body of more than ${bodyBytesMax} bytes`);
     this.pieces.push(bytes);
@@ -89,6 +89,16 @@ export class PieceReader<Message> {
     const body = Buffer.concat(this.pieces, this.length);
     this.pieces = [];
     this.length = 0;
-    return deserialize(body) as Message[];
+    return messagesIn(body);
   }
+}
+
+function messagesIn<Message>(body: Uint8Array): readonly Message[] {
+  const messages: unknown = deserialize(body);
+  // Few bytes can be a list of billions that are not there.
+  const isList = Array.isArray(messages) && messages.length <= body.length;
+  if (!isList || !messages.every((one) => typeof (one as { kind?: unknown } | null)?.kind === "string")) {
+    throw new TypeError("a body holds no messages");
+  }
+  return messages as Message[];
 }

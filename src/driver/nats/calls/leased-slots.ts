@@ -81,8 +81,9 @@ export class LeasedSlots {
   private async localize(message: ToCallSlot & { kind: "define" }): Promise<ToCallSlot> {
     const { bundles, runtime } = this.options;
     const { ref } = message;
-    const hash = /([0-9a-f]{64})\.mjs$/.exec(ref.bundle)?.[1];
+    if (typeof ref?.bundle !== "string") return message; // the slot says what is wrong with it
     try {
+      const hash = /([0-9a-f]{64})\.mjs$/.exec(ref.bundle)?.[1];
       const bundle = hash === undefined ? ref.bundle : await fetchBundle(this.connection, hash, bundles);
       return { ...message, ref: { ...ref, bundle, runtime } };
     } catch (error) {

@@ -96,6 +96,11 @@ export class CallServer {
     if (ports.isOwnThread) this.nested.announce();
   }
 
+  /** No call runs. */
+  get isIdle(): boolean {
+    return this.current === null && this.runs.size === 0;
+  }
+
   /** Makes the call that runs fail, whatever its function does. False: none runs. */
   fail(error: unknown): boolean {
     const run = this.current ?? this.runs.values().next().value;

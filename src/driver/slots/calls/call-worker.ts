@@ -28,7 +28,10 @@ const server = new CallServer({
   isAborted: (ticket) => Atomics.load(abortFlag, 0) === ((ticket + 1) | 0),
   isOwnThread: true,
 });
-const memory = new MemoryReports((message) => send(message));
+const memory = new MemoryReports(
+  (message) => send(message),
+  () => server.isIdle,
+);
 
 guardOutput((text) => send({ kind: "printed", attempt: null, text }));
 guardExit((error) => server.fail(error));
