@@ -2,10 +2,14 @@
 //
 // Not here: the client's side (connect.ts), a small cluster on this machine (model/local-cluster.ts).
 
+import { X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { heapLimit, memoryLimits } from "./driver/slots/memory-limits.ts";
+import { isLoopback, parseClusterUrl, type ClusterAddress } from "./driver/nats/address.ts";
+import type { BlockPlace } from "./driver/nats/block-server.ts";
 import type { ClusterJobs } from "./model/submitted/cluster-jobs.ts";
 import type { ClusterConnection } from "./driver/nats/connection.ts";
 import type { WorkerInfo } from "./driver/nats/held.ts";
@@ -17,7 +21,9 @@ import {
   slotsMax,
   usableBytes,
 } from "./connect.ts";
+import { ShoalError } from "./errors.ts";
 import { check, checkWhole } from "./model/option-checks.ts";
+import { workersName } from "./protocol/blocks.ts";
 import type { AssignmentPayload } from "./protocol/run.ts";
 
 export type { WorkerInfo };
@@ -33,8 +39,15 @@ export interface WorkerOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** Where bundles and blocks are kept. Default: `.shoal/worker` in the current directory. */
   readonly directory?: string;
-  /** Where other workers fetch blocks from. Only loopback, so far. Default: 127.0.0.1. */
+  /**
+   * This machine's address, at which other workers fetch blocks. Off loopback only with TLS. Default: 127.0.0.1, if NATS is on
+   * loopback, too; else it must be told.
+   */
   readonly host?: string;
+  /** On which blocks are served. Default 0: any that is free. */
+  readonly port?: number;
+  /** Certificate and key of the block server, in PEM. Default: those in the cluster's address, if it has some. */
+  readonly tls?: { readonly cert: string; readonly key: string };
   /** How long an attempt that is aborted may take to end before its slot is replaced. Default 1,000. From 0. */
   readonly abortGraceMs?: number;
   /** Something that whoever runs the worker should know, in one line. */
@@ -66,13 +79,13 @@ export async function startWorker(url: string, options: WorkerOptions = {}): Pro
   const slots = options.slots ?? availableParallelism();
   const memoryBytes = options.memoryBytes ?? defaultMemoryBytes();
   const isolation = options.isolation ?? "thread";
-  const host = options.host ?? "127.0.0.1";
   const abortGraceMs = options.abortGraceMs ?? 1000;
   checkWhole("slots", slots, 1, slotsMax);
   checkWhole("memoryBytes", memoryBytes, memoryBytesMin, Number.MAX_SAFE_INTEGER);
   checkWhole("abortGraceMs", abortGraceMs, 0, 2 ** 31 - 1);
   check(["thread", "process"].includes(isolation), "isolation", isolation, '"thread" or "process"');
-  check(isLoopback(host), "host", host, "an address of loopback: others need TLS, which is not there yet");
+  const address = parseClusterUrl(url);
+  const blocks = blockPlace(address, options);
   const directory = path.resolve(options.directory ?? ".shoal/worker");
   const plan = { slots, memoryBytes, usableBytes: usableBytes() };
   const executor = moduleUrl("shoal/executor");
@@ -82,7 +95,7 @@ export async function startWorker(url: string, options: WorkerOptions = {}): Pro
     url,
     slots,
     isolation,
-    host,
+    blocks,
     abortGraceMs,
     heapBytes: heapLimit(plan),
     memoryLimits: memoryLimits(plan),
@@ -97,7 +110,8 @@ export async function startWorker(url: string, options: WorkerOptions = {}): Pro
     runtime,
     localize: (payload, scratch): AssignmentPayload => {
       const { run, split } = (payload ?? {}) as AssignmentPayload;
-      return { run: { ...run, scratch, memoryBytes: Math.floor(memoryBytes / slots) }, split };
+      const { ca } = address;
+      return { run: { ...run, scratch, ca, memoryBytes: Math.floor(memoryBytes / slots) }, split };
     },
     onNote: options.onNote ?? (() => {}),
     ...(options.onDrain === undefined ? {} : { onDrain: options.onDrain }),
@@ -126,7 +140,46 @@ export async function startWorker(url: string, options: WorkerOptions = {}): Pro
   };
 }
 
-const isLoopback = (host: string): boolean => /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$|^::1$|^localhost$/.test(host);
+/** Where blocks are served: in the clear on loopback only. BAD_OPTION. */
+function blockPlace(address: ClusterAddress, options: WorkerOptions): BlockPlace {
+  const { port = 0 } = options;
+  checkWhole("port", port, 0, 65_535);
+  const host = options.host ?? (address.isLocal ? "127.0.0.1" : undefined);
+  check(
+    host !== undefined,
+    "host",
+    host,
+    "this machine's address, at which other workers fetch blocks, since NATS is not on loopback",
+  );
+  check(isIP(host!) !== 0 || /^[A-Za-z0-9.-]+$/.test(host!), "host", host, "an address of this machine");
+  check(!/^(0\.0\.0\.0|::)$/.test(host!), "host", host, "one address, which other workers can connect to");
+  const tls = options.tls ?? address.identity;
+  check(
+    tls !== null || isLoopback(host!),
+    "host",
+    host,
+    "an address of loopback where there is no certificate: `shoal cluster init --host` makes some",
+  );
+  if (tls !== null) checkIsFor(host!, tls.cert);
+  return { host: host!, port, tls };
+}
+
+/** What readers will ask of it (executor/block-request.ts). */
+function checkIsFor(host: string, pem: string): void {
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(pem);
+  } catch (cause) {
+    throw new ShoalError("BAD_OPTION", `tls.cert is no certificate in PEM: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  const { subjectAltName } = certificate;
+  const isFor = isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host);
+  if (isFor !== undefined || certificate.checkHost(workersName) !== undefined) return;
+  const names = subjectAltName ?? "nobody";
+  throw new ShoalError("BAD_OPTION", `tls.cert must be for ${host} or ${workersName}, and is for ${names}`);
+}
 
 /**
  * The workers of a cluster that answer within two seconds, by number.

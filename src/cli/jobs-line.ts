@@ -17,10 +17,19 @@ const options = {
   task: { flags: "--task <t7>", about: "only what has to do with this task" },
   slots: { flags: "--slots <n,n,…>", about: "numbers of slots to predict for" },
   explain: { flags: "--explain", about: "explain the speed-up: Amdahl's law, Karp-Flatt metric" },
-  cluster: { flags: "--cluster <url>", about: "the cluster: nats://host:port/name" },
+  cluster: {
+    flags: "--cluster <url>",
+    about: "the cluster: nats://host:port/name, tls://… off loopback, or @file",
+  },
   workers: { flags: "--workers <n>", about: "workers to start, 1 to 64 (default: 2)" },
   name: { flags: "--name <name>", about: "the cluster's name (default: main)" },
   port: { flags: "--port <n>", about: "the NATS server's port (default: 4222)" },
+  host: { flags: "--host <host>", about: "this machine's address, for other workers (default: 127.0.0.1)" },
+  "tls-cert": {
+    flags: "--tls-cert <file>",
+    about: "certificate of this worker (default: the cluster file's)",
+  },
+  "tls-key": { flags: "--tls-key <file>", about: "key of that certificate" },
   memory: { flags: "--memory <size>", about: "memory for records (default: a quarter of the machine's)" },
   isolation: { flags: "--isolation <kind>", about: "what a slot is: thread (default) or process" },
   label: { flags: "--label <name=value>", about: "something to know the worker by; may be repeated" },
@@ -56,6 +65,7 @@ export interface JobsLine {
   readonly text: Readonly<Partial<Record<OptionName, string>>>;
   /** All values of options that may be repeated. */
   readonly labels: readonly string[];
+  readonly hosts: readonly string[];
   readonly flags: ReadonlySet<OptionName>;
   /** For the public functions. */
   readonly where: { readonly stateDir?: string };
@@ -147,6 +157,7 @@ function parse(shape: CommandShape, args: readonly string[]): JobsLine {
   });
   const text: Partial<Record<OptionName, string>> = {};
   const labels: string[] = [];
+  const hosts: string[] = [];
   const flags = new Set<OptionName>();
   const typed: string[] = [];
   for (const token of tokens) {
@@ -158,6 +169,7 @@ function parse(shape: CommandShape, args: readonly string[]): JobsLine {
     if (!takesValue(name)) flags.add(name);
     else text[name] = valueOf(name, token);
     if (name === "label") labels.push(text[name]!);
+    if (name === "host") hosts.push(text[name]!);
   }
   const most = shape.takes === null ? 0 : 1;
   if (typed.length > most) {
@@ -176,6 +188,7 @@ function parse(shape: CommandShape, args: readonly string[]): JobsLine {
     argument: typed[0],
     text,
     labels,
+    hosts,
     flags,
     where: text.state === undefined ? {} : { stateDir: text.state },
   };

@@ -47,7 +47,7 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     perform: async (args, around) => (await import("./what-if.ts")).whatIf(args, around),
   },
   submit: {
-    about: "leave a job to a cluster: shoal submit job.ts [its parameters] --cluster nats://host",
+    about: "leave a job to a cluster: shoal submit job.ts [its parameters] --cluster @client.url",
     perform: async (args, around) => (await import("./run.ts")).submit(args, around),
   },
   attach: {
@@ -59,7 +59,7 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     perform: async (args, around) => (await import("./submitted.ts")).cancel(args, around),
   },
   worker: {
-    about: "offer this machine's slots to a cluster: shoal worker --cluster nats://host",
+    about: "offer this machine's slots to a cluster: shoal worker --cluster @worker.url",
     perform: async (args, around) => (await import("./worker.ts")).worker(args, around),
   },
   workers: {

@@ -1,5 +1,6 @@
 // `shoal worker`: a worker of a cluster, until it is told to leave.
 
+import { readFileSync } from "node:fs";
 import { parseBytes } from "../base/units.ts";
 import { ShoalError } from "../errors.ts";
 import { loadClusterApi } from "./api.ts";
@@ -14,8 +15,24 @@ const shape: CommandShape = {
   name: "worker",
   usage: "--cluster <url> [options]",
   takes: null,
-  options: ["cluster", "slots", "memory", "isolation", "label", "directory", "json", "help"],
-  abouts: { slots: "tasks that run at a time, 1 to 1024 (default: the machine's cores)" },
+  options: [
+    "cluster",
+    "slots",
+    "memory",
+    "isolation",
+    "host",
+    "port",
+    "tls-cert",
+    "tls-key",
+    "label",
+    "directory",
+    "json",
+    "help",
+  ],
+  abouts: {
+    slots: "tasks that run at a time, 1 to 1024 (default: the machine's cores)",
+    port: "port on which blocks are served to other workers (default: any)",
+  },
   about:
     "Offers this machine's slots to a cluster. Waits for a NATS server that is not there yet.\n\n" +
     "SIGTERM or Ctrl-C, or `shoal drain`: takes no new job, and leaves when the one that it works on is over;\n" +
@@ -60,13 +77,36 @@ function optionsOf(line: JobsLine): Record<string, unknown> {
   if (text.isolation !== undefined && !["thread", "process"].includes(text.isolation)) {
     throw bad("isolation", text.isolation, "thread or process");
   }
+  const port = wholeOf(line, "port", 1, 65_535);
+  const tls = tlsOf(line);
   return {
+    ...(text.host === undefined ? {} : { host: text.host }),
+    ...(port === undefined ? {} : { port }),
+    ...(tls === null ? {} : { tls }),
     ...(slots === undefined ? {} : { slots }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(text.isolation === undefined ? {} : { isolation: text.isolation }),
     ...(text.directory === undefined ? {} : { directory: text.directory }),
     labels: Object.fromEntries(line.labels.map(labelOf)),
   };
+}
+
+/** What --tls-cert and --tls-key name. */
+function tlsOf({ text }: JobsLine): { cert: string; key: string } | null {
+  const files = [text["tls-cert"], text["tls-key"]] as const;
+  if (files.every((file) => file === undefined)) return null;
+  const [cert, key] = files.map((file, i) => {
+    const option = i === 0 ? "tls-cert" : "tls-key";
+    if (file === undefined) {
+      throw new ShoalError("BAD_OPTION", `--${option} is missing: a certificate and its key go together`);
+    }
+    try {
+      return readFileSync(file, "utf8");
+    } catch (cause) {
+      throw bad(option, file, `a file that can be read (${(cause as Error).message})`);
+    }
+  });
+  return { cert: cert!, key: key! };
 }
 
 function labelOf(text: string): [string, string] {

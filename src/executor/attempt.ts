@@ -65,6 +65,7 @@ export async function runAttempt(request: AttemptRequest, programHost: ProgramHo
     assignment,
     run: run.job,
     scratch: run.scratch,
+    ca: run.ca ?? null,
     partition: stage.input.kind === "samples" ? null : assignment.index,
     meter,
     signal: host.signal,

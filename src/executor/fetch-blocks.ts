@@ -5,7 +5,7 @@
 // that means is for the coordinator to decide. Whether what came is whole is for the readers of blocks to check.
 
 import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
-import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { AttemptId } from "../base/ids.ts";
@@ -14,15 +14,12 @@ import { ShoalError } from "../errors.ts";
 import type { Assignment, Peer } from "../protocol/assignment.ts";
 import { attemptsMax, headBytesMax, type BlocksHead, type BlocksRequest } from "../protocol/blocks.ts";
 import { blockFile } from "../store/scratch.ts";
+import { postBlocks } from "./block-request.ts";
 import type { InputsRequest, LocalInputs } from "./inputs.ts";
 
 const triesMax = 3;
 const retryAfterMs = 200;
-/** Nothing comes for so long: the try has failed. */
-const idleMs = 10_000;
 const workersAtOnce = 4;
-
-const agent = new Agent({ keepAlive: true, maxSockets: 8 });
 
 /** Throws BlocksLostError, SCRATCH_FAILED, and the signal's reason. */
 export async function fetchInputs(wanted: InputsRequest): Promise<LocalInputs> {
@@ -87,7 +84,7 @@ async function fetchAll(
 
 /** Takes what arrives out of `left`. Returns why the rest did not. */
 async function fetchFrom(
-  { assignment, run, signal }: InputsRequest,
+  { assignment, run, ca, signal }: InputsRequest,
   folder: string,
   peer: Peer | undefined,
   left: Set<AttemptId>,
@@ -101,7 +98,7 @@ async function fetchFrom(
     const { attempt: reader } = assignment;
     const asked: BlocksRequest = { run, reader, token: peer.token, attempts: [...left], partition };
     try {
-      const response = await post(peer.url, asked, signal);
+      const response = await postBlocks(peer.url, ca, JSON.stringify(asked), signal);
       if (response.statusCode !== 200) {
         response.resume();
         why = `its answer was ${response.statusCode}`;
@@ -118,19 +115,6 @@ async function fetchFrom(
     }
   }
   return why;
-}
-
-function post(url: string, body: BlocksRequest, signal: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const asking = httpRequest(
-      `${url}/blocks`,
-      { method: "POST", agent, signal, headers: { "content-type": "application/json" } },
-      resolve,
-    );
-    asking.setTimeout(idleMs, () => asking.destroy(new Error(`nothing came for ${idleMs} ms`)));
-    asking.on("error", reject);
-    asking.end(JSON.stringify(body));
-  });
 }
 
 /** Reads answers until the stream ends: into files, each of its final size, with holes where nothing was sent. */

@@ -8,6 +8,8 @@ export interface InputsRequest {
   readonly assignment: Assignment;
   readonly run: string;
   readonly scratch: string;
+  /** RunData.ca. */
+  readonly ca: string | null;
   /** Of the inputs of the first stage that is read, the partition; null: only what is beside the blocks. */
   readonly partition: number | null;
   readonly meter: Meter;

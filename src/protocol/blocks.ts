@@ -32,3 +32,9 @@ export type BlocksHead =
 
 export const attemptsMax = 1000;
 export const headBytesMax = 1 << 24;
+
+/**
+ * The name that workers of a cluster have in common, in the certificate that `shoal cluster init` makes for them: so that one
+ * is good for all of them, wherever they are.
+ */
+export const workersName = "worker.shoal.internal";

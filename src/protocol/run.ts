@@ -50,6 +50,11 @@ export interface RunData {
   readonly scratch: string;
   /** Where attempts stage their output files, or null for sinks that return a value. */
   readonly staging: Place | null;
+  /**
+   * Authorities, in PEM, against which workers that serve blocks are verified; null or absent: those that Node knows. Each
+   * worker puts in its own.
+   */
+  readonly ca?: string | null;
   /** Bytes of records that one attempt may hold in memory. */
   readonly memoryBytes: number;
 }

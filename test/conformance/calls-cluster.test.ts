@@ -5,7 +5,7 @@ import path from "node:path";
 import { beforeAll, afterAll } from "vitest";
 import type { WorkerHandle } from "../../src/cluster.ts";
 import { shoal as built } from "../kit/built.ts";
-import { startNats, type NatsServer } from "../kit/nats.ts";
+import { startNatsAsAsked, type NatsServer } from "../kit/nats.ts";
 import { callsConformance } from "./calls.ts";
 
 let server: NatsServer;
@@ -13,7 +13,7 @@ let clusters = 0;
 const workers: WorkerHandle[] = [];
 
 beforeAll(async () => {
-  server = await startNats();
+  server = await startNatsAsAsked();
 });
 afterAll(() => server.close());
 

@@ -7,7 +7,7 @@ import type { Driver, DriverJob } from "../../src/driver/driver.ts";
 import { Agent } from "../../src/driver/nats/agent.ts";
 import { NatsDriver } from "../../src/driver/nats/nats-driver.ts";
 import type { ProgramRef } from "../../src/executor/program.ts";
-import { startNats, type NatsServer } from "../kit/nats.ts";
+import { startNatsAsAsked, type NatsServer } from "../kit/nats.ts";
 import { conformance } from "./suite.ts";
 
 const programModule = new URL("./scripted-program.mjs", import.meta.url).href;
@@ -17,7 +17,7 @@ let directory: string;
 let clusters = 0;
 
 beforeAll(async () => {
-  server = await startNats();
+  server = await startNatsAsAsked();
   directory = mkdtempSync(path.join(tmpdir(), "shoal-conformance-"));
 });
 
@@ -62,7 +62,7 @@ class Cluster implements Driver {
           labels: {},
           directory: path.join(directory, `c${clusters}-${i}`),
           abortGraceMs: 50,
-          host: "127.0.0.1",
+          blocks: { host: "127.0.0.1", port: 0, tls: null },
           program: (data) => ({ module: programModule, data }),
           localize: (payload) => payload,
           runtime: "",

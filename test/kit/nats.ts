@@ -41,9 +41,11 @@ const isListening = (port: number): Promise<boolean> =>
 
 let found: string | null = null;
 
-/** On PATH, or else taken out of Debian's package, into a folder that git does not see. */
+/** What SHOAL_NATS_SERVER names; on PATH; or else taken out of Debian's package, into a folder that git does not see. */
 export function natsServer(): string {
   if (found !== null) return found;
+  const named = process.env["SHOAL_NATS_SERVER"];
+  if (named !== undefined) return (found = named);
   if (spawnSync("nats-server", ["--version"]).status === 0) return (found = "nats-server");
   const folder = path.resolve(import.meta.dirname, "../../tmp/nats");
   const file = path.join(folder, "usr/sbin/nats-server");
@@ -63,9 +65,45 @@ export function natsServer(): string {
 /** For programs that look for nats-server on PATH. */
 export const natsEnv = (): { readonly PATH: string } => {
   const server = natsServer();
-  const folder = server === "nats-server" ? "" : `${path.dirname(server)}:`;
+  const folder = server === "nats-server" ? "" : `${path.dirname(path.resolve(server))}:`;
   return { PATH: `${folder}${process.env["PATH"] ?? ""}` };
 };
+
+/** How a test that is not about it starts its servers: SHOAL_NATS_SERVERS=3 has it run on a cluster of three. */
+export async function startNatsAsAsked(): Promise<NatsServer> {
+  const count = Number(process.env["SHOAL_NATS_SERVERS"] ?? 1);
+  if (count === 1) return await startNats();
+  const cluster = await startNatsCluster(count);
+  const { first } = cluster;
+  return { ...first, url: cluster.url, close: () => cluster.close() };
+}
+
+export interface NatsCluster {
+  /** Of all of its servers. */
+  readonly url: string;
+  readonly servers: readonly NatsServer[];
+  readonly first: NatsServer;
+  close(): Promise<void>;
+}
+
+/** Servers that keep streams together. */
+export async function startNatsCluster(count: number): Promise<NatsCluster> {
+  const routes = await Promise.all(Array.from({ length: count }, () => freePort()));
+  const urls = routes.map((port) => `nats://127.0.0.1:${port}`);
+  const servers = await Promise.all(
+    urls.map((url, n) =>
+      startNats(["-n", `n${n}`, "--cluster_name", "kit", "--cluster", url, "--routes", urls.join(",")]),
+    ),
+  );
+  return {
+    url: `nats://${servers.map(({ port }) => `127.0.0.1:${port}`).join(",")}`,
+    servers,
+    first: servers[0]!,
+    close: async () => {
+      await Promise.all(servers.map((server) => server.close()));
+    },
+  };
+}
 
 export async function startNats(args: readonly string[] = []): Promise<NatsServer> {
   const directory = mkdtempSync(path.join(tmpdir(), "shoal-nats-"));

@@ -8,11 +8,12 @@ import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import path from "node:path";
 import { workerId, type AttemptId, type WorkerId } from "../../base/ids.ts";
+import { ShoalError } from "../../errors.ts";
 import type { ProgramRef } from "../../executor/program.ts";
 import { SlotPool, type SlotPoolOptions } from "../slots/slot-pool.ts";
 import { LeasedSlots } from "./calls/leased-slots.ts";
 import type { LeaseRequest } from "./calls/lease-wire.ts";
-import { BlockServer } from "./block-server.ts";
+import { BlockServer, type BlockPlace } from "./block-server.ts";
 import { fetchBundle } from "./bundles.ts";
 import { defaultTimes } from "./cluster-run.ts";
 import { ClusterConnection, protocolVersion } from "./connection.ts";
@@ -30,7 +31,7 @@ export interface AgentOptions extends Omit<SlotPoolOptions, "onPrint"> {
   readonly version: string;
   readonly abortGraceMs: number;
   /** Where the block server listens. */
-  readonly host: string;
+  readonly blocks: BlockPlace;
   /** The program, as it is on this machine: `file` is its bundle here. */
   readonly program: (data: unknown, file: string | null) => ProgramRef;
   readonly localize: (payload: unknown, scratch: string) => unknown;
@@ -74,7 +75,10 @@ export class Agent {
   /** Waits for a NATS server that is not there yet. Errors: BAD_OPTION, CLUSTER_REFUSED, CLUSTER_FAILED. */
   static async start(options: AgentOptions): Promise<Agent> {
     const connection = await ClusterConnection.open(options.url, "shoal worker", true);
-    const blocks = await BlockServer.listen(options.host);
+    const blocks = await listen(options.blocks).catch(async (error: unknown) => {
+      await connection.close();
+      throw error;
+    });
     const agent = new Agent(options, connection, blocks, await newId(connection));
     agent.begin();
     return agent;
@@ -104,12 +108,6 @@ export class Agent {
 
   get worker(): WorkerId {
     return this.id;
-  }
-
-  /** Of its block server. */
-  private get url(): string {
-    const { host } = this.options;
-    return `http://${host.includes(":") ? `[${host}]` : host}:${this.blocks.port}`;
   }
 
   /** Takes no new task and no new job; settles when the job that it works on is over: till then it serves its blocks. */
@@ -208,7 +206,7 @@ export class Agent {
       slots: { slots, abortGraceMs, key: this.pool.keyOf(program), host: (slot) => this.pool.host(slot) },
       session: { heartbeatMs, lostTicks, fenceTicks, redelivers: false },
       scratch,
-      url: this.url,
+      url: this.blocks.url,
       localize,
       ended: (end) => void this.seatEnded(job, name, end),
     });
@@ -279,7 +277,7 @@ export class Agent {
       isDraining: this.isDraining,
       rssBytes: process.memoryUsage.rss(),
       upSeconds: Math.round((performance.now() - this.startedAt) / 1000),
-      url: this.url,
+      url: this.blocks.url,
       ...(run === undefined ? {} : { blocks: this.blocksOf(run) }),
     };
   }
@@ -298,6 +296,18 @@ export class Agent {
       const run = path.join(runs, name);
       if (Date.now() - statSync(run).mtimeMs > staleMs) rmSync(run, { recursive: true, force: true });
     }
+  }
+}
+
+async function listen(place: BlockPlace): Promise<BlockServer> {
+  try {
+    return await BlockServer.listen(place);
+  } catch (cause) {
+    const why = `blocks cannot be served at ${place.host}:${place.port}: ${(cause as Error).message}`;
+    throw new ShoalError("BAD_OPTION", why, {
+      cause,
+      hint: "Name an address of this machine, a port that is free, and a certificate with its own key.",
+    });
   }
 }
 

@@ -7,11 +7,22 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { open } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { parseAttemptId } from "../../base/ids.ts";
 import { blockPlaces } from "../../data/shuffle/block-places.ts";
 import { attemptsMax, type BlocksHead, type BlocksRequest } from "../../protocol/blocks.ts";
 import { blockFile } from "../../store/scratch.ts";
+import type { TlsIdentity } from "./address.ts";
+
+export interface BlockPlace {
+  /** On which it listens, and which others connect to. */
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Null: in the clear, on loopback. */
+  readonly tls: TlsIdentity | null;
+}
 
 export interface ServedRun {
   readonly scratch: string;
@@ -26,29 +37,38 @@ export const blockToken = (secret: string, run: string, reader: string): string 
   createHmac("sha256", secret).update(`${run}/${reader}`).digest("base64url");
 
 export class BlockServer {
+  private readonly place: BlockPlace;
   private readonly server: Server;
   private readonly runs = new Map<string, ServedRun>();
 
-  /** Listens on a port of its own. */
-  static async listen(host: string): Promise<BlockServer> {
-    const server = new BlockServer();
+  /** Rejects with what listen() says, and if certificate and key are not what they should be. */
+  static async listen(place: BlockPlace): Promise<BlockServer> {
+    const server = new BlockServer(place);
     await new Promise<void>((resolve, reject) => {
       server.server.once("error", reject);
-      server.server.listen(0, host, resolve);
+      server.server.listen(place.port, place.host, resolve);
     });
     server.server.unref();
     return server;
   }
 
-  private constructor() {
-    this.server = createServer((request, response) => {
+  private constructor(place: BlockPlace) {
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
       this.answer(request, response).catch(() => response.destroy());
-    });
+    };
+    const { tls } = place;
+    this.place = place;
+    this.server =
+      tls === null
+        ? createServer(answer)
+        : createTlsServer({ cert: tls.cert, key: tls.key, minVersion: "TLSv1.3" }, answer);
     this.server.keepAliveTimeout = 30_000;
   }
 
-  get port(): number {
-    return (this.server.address() as AddressInfo).port;
+  get url(): string {
+    const { host, tls } = this.place;
+    const { port } = this.server.address() as AddressInfo;
+    return `${tls === null ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
   }
 
   serve(run: string, served: ServedRun): void {

@@ -2,14 +2,23 @@
 //
 // Not here: what the messages mean. Owner of: the client, whether NATS is away.
 
-import { jetstreamManager } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm, type KV } from "@nats-io/kv";
 import { Objm, type ObjectStore } from "@nats-io/obj";
-import { connect, PermissionViolationError, type NatsConnection } from "@nats-io/transport-node";
+import {
+  connect,
+  PermissionViolationError,
+  type NatsConnection,
+  type TlsOptions,
+} from "@nats-io/transport-node";
 import { setTimeout as wait } from "node:timers/promises";
+import type { PeerCertificate } from "node:tls";
 import { ShoalError } from "../../errors.ts";
 import { inboxOf } from "./roles.ts";
-import { parseClusterUrl, redacted, Subjects } from "./subjects.ts";
+import { checkServer, parseClusterUrl, redacted, type ClusterAddress } from "./address.ts";
+import { isConflict, isRetryable, isTooFewServers, textOf, unreachable } from "./nats-errors.ts";
+import { deleteObjects, keysIn, readObject } from "./stored.ts";
+import { Subjects } from "./subjects.ts";
 
 /** What must be the same on both sides of every wire. A worker of another one takes no part. */
 export const protocolVersion = 1;
@@ -17,13 +26,17 @@ export const protocolVersion = 1;
 const connectTimeoutMs = 3000;
 /** JetStream may be without a leader for a while: what it is asked is asked again for so long. */
 const patienceMs = 30_000;
-const listingMs = 3000;
+/** A stream whose leader has just died, or is about to be chosen, does not answer at all. */
+const keyMs = 2000;
+const tooFewHint =
+  "On a cluster of NATS servers three copies are kept: start three of them, or add ?replicas=1 to the address.";
 const closingMs = 2000;
 
 export type Message = Readonly<Record<string, unknown>>;
 
 export class ClusterConnection {
   readonly url: string;
+  readonly address: ClusterAddress;
   readonly subjects: Subjects;
   private readonly nc: NatsConnection;
   private readonly stores = new Map<string, Promise<ObjectStore>>();
@@ -37,29 +50,14 @@ export class ClusterConnection {
   /** `isPatient`: waits for a server that is not there yet. Errors: BAD_OPTION, CLUSTER_UNREACHABLE, CLUSTER_REFUSED. */
   static async open(url: string, name: string, isPatient = false): Promise<ClusterConnection> {
     const address = parseClusterUrl(url);
-    const subjects = new Subjects(address.cluster);
-    const options = {
-      servers: [...address.servers],
-      name,
-      timeout: connectTimeoutMs,
-      maxReconnectAttempts: -1,
-      reconnectTimeWait: 250,
-      reconnectJitter: 250,
-      pingInterval: 5000,
-      waitOnFirstConnect: isPatient,
-      // Answers come to subjects that only this role may listen to (roles.ts).
-      ...(address.user === null
-        ? {}
-        : { user: address.user, pass: address.password ?? "", inboxPrefix: inboxOf(address.user) }),
-      ...(address.tls ? { tls: {} } : {}),
-    };
-    let nc: NatsConnection;
-    try {
-      nc = await connect(options);
-    } catch (error) {
-      throw unreachable(url, error);
+    const nc = await reach(address, url, name, isPatient);
+    // Whoever takes anybody off loopback would hand code to strangers, and theirs to us.
+    if (!address.isLocal && address.tls && nc.info?.auth_required !== true) {
+      await nc.close();
+      throw new ShoalError("CLUSTER_REFUSED", `the NATS server at ${redacted(url)} takes anybody`, {
+        hint: "Off loopback it must ask for credentials: `shoal cluster init --host` makes a configuration.",
+      });
     }
-    const connection = new ClusterConnection(url, subjects, nc);
     try {
       await (await jetstreamManager(nc)).getAccountInfo();
     } catch (error) {
@@ -68,12 +66,13 @@ export class ClusterConnection {
         throw unreachable(url, error);
       }
     }
-    return connection;
+    return new ClusterConnection(url, address, nc);
   }
 
-  private constructor(url: string, subjects: Subjects, nc: NatsConnection) {
+  private constructor(url: string, address: ClusterAddress, nc: NatsConnection) {
     this.url = url;
-    this.subjects = subjects;
+    this.address = address;
+    this.subjects = new Subjects(address.cluster);
     this.nc = nc;
     void this.watch();
   }
@@ -86,6 +85,14 @@ export class ClusterConnection {
   /** Largest message, in bytes. */
   get payloadMax(): number {
     return this.nc.info?.max_payload ?? 1 << 20;
+  }
+
+  /**
+   * Copies of what is made on the servers: as the address says; else three where the servers form a cluster. What is
+   * there already keeps those that it has.
+   */
+  get replicas(): number {
+    return this.address.replicas ?? (this.nc.info?.cluster === undefined ? 1 : 3);
   }
 
   publish(subject: string, bytes: Uint8Array | string): void {
@@ -182,19 +189,11 @@ export class ClusterConnection {
     return () => changes.stop();
   }
 
-  /** Names of the keys of the bucket that begin so. */
+  /** Names of the keys of the bucket that begin so, with a dot at the end; some may be deleted. */
   async keysOf(prefix: string): Promise<string[]> {
     return await this.patiently(`listing ${prefix}`, async () => {
-      const bucket = await this.openBucket();
-      const list = async (): Promise<string[]> => {
-        const found: string[] = [];
-        for await (const key of await bucket.keys(`${prefix}>`)) found.push(key);
-        return found;
-      };
-      // The client reads keys by a consumer of its own, and waits for ever where its first message was lost.
-      const names = await within(listingMs, list());
-      if (names === undefined) throw new Error(`timeout: no list within ${listingMs} ms`);
-      return names;
+      await this.openBucket();
+      return await keysIn(this.nc, this.subjects.bucket, prefix);
     });
   }
 
@@ -209,13 +208,14 @@ export class ClusterConnection {
   /** Null: there is none. */
   async getObject(store: string, name: string): Promise<Uint8Array | null> {
     return await this.patiently(`getting ${name} from ${store}`, async () =>
-      (await this.openStore(store)).getBlob(name),
+      readObject(this.nc, store, await this.openStore(store), name),
     );
   }
 
   async deleteObjects(store: string, prefix: string): Promise<void> {
-    const objects = await this.openStore(store);
-    for (const { name } of await objects.list()) if (name.startsWith(prefix)) await objects.delete(name);
+    await this.patiently(`deleting ${prefix} from ${store}`, async () =>
+      deleteObjects(this.nc, store, await this.openStore(store), prefix),
+    );
   }
 
   /** What was published has left, or NATS is away. */
@@ -247,7 +247,11 @@ export class ClusterConnection {
           throw new ShoalError("CLUSTER_REFUSED", message, { cause: error });
         }
         if (this.nc.isClosed() || !isRetryable(error) || performance.now() > until) {
-          throw new ShoalError("CLUSTER_FAILED", `${what} failed: ${textOf(error)}`, { cause: error });
+          const text = textOf(error);
+          throw new ShoalError("CLUSTER_FAILED", `${what} failed: ${text}`, {
+            cause: error,
+            ...(isTooFewServers(text) ? { hint: tooFewHint } : {}),
+          });
         }
       }
       await wait(pauseMs, undefined, { ref: false });
@@ -255,7 +259,12 @@ export class ClusterConnection {
   }
 
   private async openBucket(): Promise<KV> {
-    this.bucket ??= new Kvm(this.nc).create(this.subjects.bucket, { history: 1 });
+    // Read from its leader only (`allow_direct`): a copy may not have yet what was written a moment ago.
+    this.bucket ??= new Kvm(jetstream(this.nc, { timeout: keyMs })).create(this.subjects.bucket, {
+      history: 1,
+      replicas: this.replicas,
+      allow_direct: false,
+    });
     try {
       return await this.bucket;
     } catch (error) {
@@ -265,7 +274,7 @@ export class ClusterConnection {
   }
 
   private async openStore(name: string): Promise<ObjectStore> {
-    const opening = this.stores.get(name) ?? new Objm(this.nc).create(name);
+    const opening = this.stores.get(name) ?? new Objm(this.nc).create(name, { replicas: this.replicas });
     this.stores.set(name, opening);
     try {
       return await opening;
@@ -291,6 +300,40 @@ export class ClusterConnection {
   }
 }
 
+/** A client of one of the address's servers. */
+async function reach(
+  address: ClusterAddress,
+  url: string,
+  name: string,
+  isPatient: boolean,
+): Promise<NatsConnection> {
+  const tls = {
+    ...(address.ca === null ? {} : { ca: address.ca }),
+    checkServerIdentity: (_name: string, certificate: PeerCertificate) => checkServer(address, certificate),
+  } as TlsOptions;
+  const options = {
+    servers: [...address.servers],
+    name,
+    timeout: connectTimeoutMs,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    pingInterval: 5000,
+    // Answers come to subjects that only this role may listen to (roles.ts).
+    ...(address.user === null
+      ? {}
+      : { user: address.user, pass: address.password ?? "", inboxPrefix: inboxOf(address.user) }),
+    ...(address.tls ? { tls } : {}),
+  };
+  try {
+    return await connect(options);
+  } catch (error) {
+    const refused = unreachable(url, error);
+    if (!isPatient || refused.code !== "CLUSTER_UNREACHABLE") throw refused;
+  }
+  return await connect({ ...options, waitOnFirstConnect: true });
+}
+
 /** A value of the bucket, and the number of its last change. */
 export interface Keyed {
   readonly text: string;
@@ -309,39 +352,3 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined
 }
 
 export type Reply = (answer: string) => void;
-
-export const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-/** Somebody else was first. */
-export const isConflict = (error: unknown): boolean =>
-  /wrong last sequence|key exists|10071/i.test(textOf(error)) ||
-  (error as { code?: unknown } | null)?.code === 10071;
-
-/** No leader at the moment, no answer in time, somebody else was first, the connection broke: it can succeed later. */
-function isRetryable(error: unknown): boolean {
-  const name = error instanceof Error ? error.name : "";
-  const text = textOf(error);
-  return (
-    /Timeout|NoResponders|Disconnect|JetStreamNotEnabled|RequestError|ClosedConnection/i.test(name) ||
-    /timeout|no responders|not available|temporarily|no leader|disconnect|not enabled|503|408/i.test(text)
-  );
-}
-
-function unreachable(url: string, error: unknown): ShoalError {
-  const text = textOf(error);
-  const where = redacted(url);
-  if (/authorization|permission|credential/i.test(text)) {
-    return new ShoalError("CLUSTER_REFUSED", `the NATS server at ${where} refuses: ${text}`, {
-      cause: error,
-    });
-  }
-  if (/jetstream/i.test(text)) {
-    return new ShoalError("CLUSTER_UNREACHABLE", `the NATS server at ${where} runs without JetStream`, {
-      cause: error,
-      hint: "Start it with -js, or jetstream {} in its configuration.",
-    });
-  }
-  return new ShoalError("CLUSTER_UNREACHABLE", `no NATS server answers at ${where}: ${text}`, {
-    cause: error,
-  });
-}

@@ -4,7 +4,8 @@
 
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
-import { isConflict, textOf, type ClusterConnection } from "./connection.ts";
+import type { ClusterConnection } from "./connection.ts";
+import { isConflict, textOf } from "./nats-errors.ts";
 
 const appendTimeoutMs = 3000;
 
@@ -25,7 +26,11 @@ export async function openJournals(connection: ClusterConnection): Promise<void>
       await manager.streams.info(journals);
     } catch (error) {
       if (!/stream not found|404/i.test(textOf(error))) throw error;
-      await manager.streams.add({ name: journals, subjects: [subjects.journal("*")] });
+      await manager.streams.add({
+        name: journals,
+        subjects: [subjects.journal("*")],
+        num_replicas: connection.replicas,
+      });
     }
   });
 }

@@ -116,34 +116,3 @@ const consuming = (stream: string): string[] => [
   `$JS.ACK.${stream}.>`,
   `$JS.FC.${stream}.>`,
 ];
-
-/** The configuration of a server for one cluster, on loopback. */
-export function serverConfiguration(
-  cluster: string,
-  port: number,
-  store: string,
-  passwords: Readonly<Record<Role, string>>,
-): string {
-  const quoted = (subjects: readonly string[]): string =>
-    `[${subjects.map((subject) => JSON.stringify(subject)).join(", ")}]`;
-  const users = roles.map((role) => {
-    const { publish, subscribe, responds } = permissionsOf(role, cluster);
-    return `    {
-      user: ${role}
-      password: ${JSON.stringify(passwords[role])}
-      permissions: {
-        publish: { allow: ${quoted(publish)} }
-        subscribe: { allow: ${quoted(subscribe)} }${responds ? "\n        allow_responses: true" : ""}
-      }
-    }`;
-  });
-  return `# A NATS server for the shoal cluster ${JSON.stringify(cluster)}. Made by shoal cluster init; it holds passwords.
-listen: "127.0.0.1:${port}"
-jetstream: { store_dir: ${JSON.stringify(store)} }
-authorization: {
-  users: [
-${users.join("\n")}
-  ]
-}
-`;
-}

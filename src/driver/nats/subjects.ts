@@ -16,8 +16,6 @@
 //   bucket shoal_<cluster>                       the number of the last worker; submitted jobs, and who leads them
 //   object stores shoal_<cluster>_bundles, …_results
 
-import { ShoalError } from "../../errors.ts";
-
 export class Subjects {
   readonly cluster: string;
   private readonly prefix: string;
@@ -85,41 +83,3 @@ export class Subjects {
     return `shoal_${this.cluster}_results`;
   }
 }
-
-export interface ClusterAddress {
-  readonly servers: readonly string[];
-  readonly cluster: string;
-  readonly user: string | null;
-  readonly password: string | null;
-  readonly tls: boolean;
-}
-
-const expected = "nats://host:port/cluster, with several hosts separated by commas if there are several";
-
-/** Parses `nats://[user:password@]host[:port][,host…][/cluster]`. BAD_OPTION. */
-export function parseClusterUrl(text: string): ClusterAddress {
-  const match = /^(nats|tls):\/\/(?:([^:@/]*):([^@/]*)@)?([^/@]+)(?:\/([^/?#]*))?$/.exec(text);
-  const bad = (what: string): ShoalError =>
-    new ShoalError(
-      "BAD_OPTION",
-      `the cluster's address must be ${expected}, received "${redacted(text)}"${what}`,
-    );
-  if (match === null) throw bad("");
-  const [, scheme, user, password, hosts, cluster = ""] = match;
-  const servers = hosts!.split(",");
-  for (const server of servers) {
-    if (!/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/.test(server))
-      throw bad(`: "${server}" is no host`);
-  }
-  if (!/^[A-Za-z0-9-]{0,40}$/.test(cluster)) throw bad(`: a cluster's name has letters, digits and "-" only`);
-  return {
-    servers,
-    cluster: cluster === "" ? "main" : cluster,
-    user: user === undefined ? null : decodeURIComponent(user),
-    password: password === undefined ? null : decodeURIComponent(password),
-    tls: scheme === "tls",
-  };
-}
-
-/** Without its password: what goes into messages. */
-export const redacted = (url: string): string => url.replace(/:[^:@/]*@/, ":…@");

@@ -23,9 +23,14 @@ const record = (id: string, more: Partial<SubmittedJob>): SubmittedJob => ({
   format: 1,
   id,
   description: { name: "count", file: "count.ts" } as unknown as SubmittedJob["description"],
+  command: "c".repeat(32),
   bundle: "0".repeat(64),
   data: { file: "count.ts" },
   directory: "/home/a",
+  mounts: {
+    mounts: [{ prefix: "/data", target: "s3://bucket", endpoint: null, region: null }],
+    s3: { endpoint: null, region: null },
+  },
   parameters: { input: "a.txt" },
   options: { partitions: 3 },
   state: "queued",
@@ -97,7 +102,7 @@ export async function atRecords(): Promise<Victim> {
       } else if (index < records.length + said.length) wire.give(wire.subjects.said("s2"), bytes);
       else {
         wire.change(leaseKey("s1"), text);
-        await keeper["tryToLead"]("s1").catch((error: unknown) => {
+        await keeper["tryToLead"]("s1", 0).catch((error: unknown) => {
           if (!isShoalError(error)) throw error;
         });
       }

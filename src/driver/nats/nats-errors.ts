@@ -1,0 +1,55 @@
+// What errors of the NATS client mean: whether the same may succeed later, and what people are told.
+
+import { ShoalError } from "../../errors.ts";
+import { redacted } from "./address.ts";
+
+export const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Somebody else was first. */
+export const isConflict = (error: unknown): boolean =>
+  /wrong last sequence|key exists|10071/i.test(textOf(error)) ||
+  (error as { code?: unknown } | null)?.code === 10071;
+
+/** Not as many servers are up as copies are asked for. */
+export const isTooFewServers = (text: string): boolean =>
+  /insufficient resources|no suitable peers|replicas > 1 not supported/i.test(text);
+
+/** No leader at the moment, no answer in time, somebody else was first, the connection broke: it can succeed later. */
+export function isRetryable(error: unknown): boolean {
+  const name = error instanceof Error ? error.name : "";
+  const text = textOf(error);
+  return (
+    /Timeout|NoResponders|Disconnect|JetStreamNotEnabled|RequestError|ClosedConnection/i.test(name) ||
+    /timeout|no responders|not available|temporarily|no leader|disconnect|not enabled|503|408/i.test(text) ||
+    // Somebody makes the same with other options; or too few servers of a cluster are up to keep all copies.
+    /already in use/i.test(text) ||
+    /insufficient resources|no suitable peers/i.test(text)
+  );
+}
+
+export function unreachable(url: string, error: unknown): ShoalError {
+  const text = textOf(error);
+  const where = redacted(url);
+  if (/authorization|permission|credential/i.test(text)) {
+    return new ShoalError("CLUSTER_REFUSED", `the NATS server at ${where} refuses: ${text}`, {
+      cause: error,
+    });
+  }
+  if (/certificate|altname|issuer|support 'tls'/i.test(text)) {
+    return new ShoalError("CLUSTER_REFUSED", `the NATS server at ${where} cannot be trusted: ${text}`, {
+      cause: error,
+      hint:
+        "Give the file that `shoal cluster init` made (--cluster @file), which has the cluster's authority; or name " +
+        "one in the address: tls://…?ca=<file>.",
+    });
+  }
+  if (/jetstream/i.test(text)) {
+    return new ShoalError("CLUSTER_UNREACHABLE", `the NATS server at ${where} runs without JetStream`, {
+      cause: error,
+      hint: "Start it with -js, or jetstream {} in its configuration.",
+    });
+  }
+  return new ShoalError("CLUSTER_UNREACHABLE", `no NATS server answers at ${where}: ${text}`, {
+    cause: error,
+  });
+}

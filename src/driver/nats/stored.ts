@@ -1,0 +1,71 @@
+// What is kept in buckets and object stores, read and deleted message by message, each asked of its stream. The client's own
+// ways make a consumer for it, which lives on one server and is lost with it, and whose first message may be.
+//
+// Not here: what is tried again (connection.ts), the names (subjects.ts).
+
+import { jetstreamManager } from "@nats-io/jetstream";
+import type { ObjectStore } from "@nats-io/obj";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { createHash } from "node:crypto";
+import { textOf } from "./nats-errors.ts";
+
+/** Keys of a bucket that begin so; some of them may be deleted. `prefix` ends with a dot. */
+export async function keysIn(nc: NatsConnection, bucket: string, prefix: string): Promise<string[]> {
+  const subjects = await subjectsIn(nc, `KV_${bucket}`, `$KV.${bucket}.${prefix}>`);
+  return subjects.map((subject) => subject.slice(`$KV.${bucket}.`.length));
+}
+
+/** Null: there is none. Throws if it is not there as a whole: it is being replaced, or copied to another server. */
+export async function readObject(
+  nc: NatsConnection,
+  store: string,
+  objects: ObjectStore,
+  name: string,
+): Promise<Uint8Array | null> {
+  const info = await objects.info(name);
+  if (info === null || info.deleted) return null;
+  const { streams } = await jetstreamManager(nc);
+  const chunks: Uint8Array[] = [];
+  let from = 1;
+  while (chunks.length < info.chunks) {
+    const wanted = { seq: from, next_by_subj: `$O.${store}.C.${info.nuid}` };
+    const message = await streams.getMessage(`OBJ_${store}`, wanted as never).catch((error: unknown) => {
+      if (/not found|no message found|404/i.test(textOf(error))) return null;
+      throw error;
+    });
+    if (message === null) throw new Error(`${name} is not available as a whole`);
+    chunks.push(message.data);
+    from = message.seq + 1;
+  }
+  const bytes = Buffer.concat(chunks);
+  const digest = createHash("sha256").update(bytes).digest("base64url");
+  if (info.digest.replace(/^SHA-256=/i, "").replace(/=+$/, "") !== digest) {
+    throw new Error(`${name} is not what its digest says`);
+  }
+  return bytes;
+}
+
+/** Those whose names begin so. Nothing of them stays. */
+export async function deleteObjects(
+  nc: NatsConnection,
+  store: string,
+  objects: ObjectStore,
+  prefix: string,
+): Promise<void> {
+  const stream = `OBJ_${store}`;
+  const { streams } = await jetstreamManager(nc);
+  const before = `$O.${store}.M.`;
+  for (const subject of await subjectsIn(nc, stream, `${before}>`)) {
+    const name = Buffer.from(subject.slice(before.length), "base64url").toString("utf8");
+    if (!name.startsWith(prefix)) continue;
+    const info = await objects.info(name);
+    if (info !== null) await streams.purge(stream, { filter: `$O.${store}.C.${info.nuid}` });
+    await streams.purge(stream, { filter: subject });
+  }
+}
+
+async function subjectsIn(nc: NatsConnection, stream: string, filter: string): Promise<string[]> {
+  const { streams } = await jetstreamManager(nc);
+  const { state } = await streams.info(stream, { subjects_filter: filter });
+  return Object.keys(state.subjects ?? {});
+}
