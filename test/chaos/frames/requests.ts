@@ -10,12 +10,13 @@ import { below, rng } from "../../../src/base/rng.ts";
 import { Agent } from "../../../src/driver/nats/agent.ts";
 import { BlockServer, blockToken } from "../../../src/driver/nats/block-server.ts";
 import { askHolders, askWorkers } from "../../../src/driver/nats/held.ts";
-import { parseClusterUrl } from "../../../src/driver/nats/subjects.ts";
+import { parseClusterUrl } from "../../../src/driver/nats/address.ts";
 import { isShoalError } from "../../../src/errors.ts";
 import { ShuffleRig, specOf } from "../../kit/shuffle-rig.ts";
 import { must, type Victim } from "./receiver.ts";
 import { Wire } from "./wire.ts";
 
+const loopback = { host: "127.0.0.1", port: 0, tls: null };
 const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const hash = "0".repeat(64);
@@ -36,7 +37,7 @@ export async function atAgent(): Promise<Victim> {
   const directory = mkdtempSync(path.join(os.tmpdir(), "shoal-frames-"));
   const wire = new Wire();
   const { subjects } = wire;
-  const blocks = await BlockServer.listen("127.0.0.1");
+  const blocks = await BlockServer.listen(loopback);
   let notes = 0;
   const options = {
     url: "",
@@ -49,7 +50,7 @@ export async function atAgent(): Promise<Victim> {
     directory,
     version: "0.0.0",
     abortGraceMs: 1000,
-    host: "127.0.0.1",
+    blocks: loopback,
     program: (data: unknown) => ({ module: "none", data }),
     localize: (payload: unknown) => payload,
     runtime: "",
@@ -153,7 +154,8 @@ export async function atBlocks(): Promise<Victim> {
   const [written] = await rig.writeAll([["a", "b", "c", "a"]], specOf("count"));
   mkdirSync(path.join(scratch, "blocks"));
   writeFileSync(path.join(scratch, "blocks/t0.1"), readFileSync(written!.file));
-  const server = await BlockServer.listen("127.0.0.1");
+  const server = await BlockServer.listen(loopback);
+  const port = Number(new URL(server.url).port);
   server.serve("run-a", { scratch, secret: "secret" });
   const agent = new HttpAgent({ keepAlive: true, maxSockets: 1 });
   const chances = rng(11);
@@ -162,7 +164,7 @@ export async function atBlocks(): Promise<Victim> {
   const post = (bytes: Uint8Array): Promise<{ status: number; body: string }> =>
     new Promise((resolve, reject) => {
       const asking = request(
-        { agent, host: "127.0.0.1", port: server.port, method: "POST", path: "/blocks", timeout: 5000 },
+        { agent, host: "127.0.0.1", port: port, method: "POST", path: "/blocks", timeout: 5000 },
         (response) => {
           let body = "";
           response.on("data", (piece: Buffer) => (body += piece.toString("latin1")));
@@ -177,7 +179,7 @@ export async function atBlocks(): Promise<Victim> {
   /** Bytes that are no request: they get an answer or an end, not nothing. */
   const raw = (bytes: Uint8Array): Promise<void> =>
     new Promise((resolve) => {
-      const socket = connect(server.port, "127.0.0.1", () => socket.end(bytes));
+      const socket = connect(port, "127.0.0.1", () => socket.end(bytes));
       socket.on("data", () => {});
       socket.once("error", () => {});
       socket.once("close", () => resolve());
