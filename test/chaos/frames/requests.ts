@@ -206,7 +206,7 @@ export async function atBlocks(): Promise<Victim> {
 
 /** Addresses, as people may write them. As a message it is a list of characters. */
 export function atAddress(): Promise<Victim> {
-  const urls = ["nats://host:4222", "nats://client:secret@a:1,b:2,[::1]:3/nightly", "tls://h/main"];
+  const urls = ["nats://localhost:4222", "tls://client:secret@a:1,b:2,[::1]:3/nightly", "tls://h/main"];
   return Promise.resolve({
     messages: urls.map((url) => json([...url])),
     give: (bytes) => {
