@@ -72,15 +72,7 @@ export function toSplit(
     data: {
       directory,
       ...(pieces.some(({ file }) => isMounted(file, directory)) ? { mounts: mounts as never } : {}),
-      pieces: pieces.map(({ file, from, to }): Json => [
-        file.name,
-        file.size,
-        file.mtimeMs,
-        file.ino,
-        from,
-        to,
-        ...(file.object === undefined ? [] : [file.object.etag]),
-      ]),
+      pieces: pieces.map(pieceData) as Json,
     },
   };
 }
@@ -95,7 +87,18 @@ type PieceData = readonly [
   ino: number,
   from: number,
   to: number,
-  etag?: string,
+  ...etag: string[],
+];
+
+/** A piece as it travels: equal for a piece of a file that has not changed. */
+export const pieceData = ({ file, from, to }: Piece): PieceData => [
+  file.name,
+  file.size,
+  file.mtimeMs,
+  file.ino,
+  from,
+  to,
+  ...(file.object === undefined ? [] : [file.object.etag]),
 ];
 
 interface SplitData {

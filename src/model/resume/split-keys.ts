@@ -7,25 +7,14 @@
 
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
-import { isWhole, piecesOf, type Piece } from "../../data/input/cut.ts";
+import { isWhole, pieceData, piecesOf, type Piece } from "../../data/input/cut.ts";
 import type { PreparedJob } from "../../protocol/run.ts";
 
 type PreparedSplit = PreparedJob["splits"][number];
 
 export function splitKey(split: PreparedSplit): string {
   const pieces = filePieces(split);
-  const identity =
-    pieces === null
-      ? split.data
-      : pieces.map(({ file, from, to }) => [
-          file.name,
-          file.size,
-          file.mtimeMs,
-          file.ino,
-          from,
-          to,
-          ...(file.object === undefined ? [] : [file.object.etag]),
-        ]);
+  const identity = pieces === null ? split.data : pieces.map(pieceData);
   return createHash("sha256").update(JSON.stringify(identity)).digest("hex").slice(0, 32);
 }
 
