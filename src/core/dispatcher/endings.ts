@@ -1,10 +1,10 @@
 // How calls end that do not simply return: cancelled, expired, failed and tried again, lost with their slot.
 //
 //   waiting                      settled at once: it has not begun
-//   held, may not have begun     asked back; given back: it has not begun · kept: as the next
+//   held, may not have begun     asked back; given back: it has not begun · kept, or no answer in time: as the next
 //   held, begun                  settled at once; told to stop; if it does not within the grace time, its slot is ended
 //
-// Owner of: what is to become of a call (`ending`), and the grace times.
+// Owner of: the grace times.
 
 import type { ErrorData } from "../../errors.ts";
 import type { Call } from "./calls.ts";
@@ -25,12 +25,14 @@ export function endCall(d: DispatcherState, call: Call, ending: Ending): void {
       const { slot } = call;
       const mayNotHaveBegun = slot!.canRevoke && !call.isBlocked && !call.isKept;
       if (!mayNotHaveBegun) return abort(d, call, ending);
-      call.ending = ending;
-      return revoke(d, call);
+      d.calls.becomeUnwanted(call, ending);
+      revoke(d, call);
+      return grace(d, call, d.limits.answerGraceMs);
     }
     case "revoking":
-      call.ending ??= ending;
-      return;
+      if (call.ending !== null) return;
+      d.calls.becomeUnwanted(call, ending);
+      return grace(d, call, d.limits.answerGraceMs);
     case "aborting":
     case "out":
   }
@@ -42,36 +44,47 @@ function endWaiting(d: DispatcherState, call: Call, ending: Ending): void {
   d.calls.move(call, "out");
 }
 
+/** Of a call that no slot has any more, and that may have run. */
+function endBegun(d: DispatcherState, call: Call, ending: Ending): void {
+  settle(d, call, { kind: ending, hasBegun: true });
+  d.calls.move(call, "out");
+}
+
 function abort(d: DispatcherState, call: Call, ending: Ending): void {
   const { slot } = call;
   settle(d, call, { kind: ending, hasBegun: true });
   d.calls.move(call, "aborting");
   d.effects.push({ kind: "AbortCall", call: call.call, slot: slot!.slot });
-  call.graceEndsAt = d.now + d.limits.abortGraceMs;
+  grace(d, call, d.limits.abortGraceMs);
+}
+
+function grace(d: DispatcherState, call: Call, ms: number): void {
+  call.graceEndsAt = d.now + ms;
   d.calls.alarm(call, call.graceEndsAt);
 }
 
 export function callRevoked(d: DispatcherState, call: Call): void {
   d.slots.release(call);
-  if (call.place === "aborting") return d.calls.move(call, "out"); // its slot has ended
+  if (call.place === "aborting") return d.calls.move(call, "out"); // its slot has ended, or answers late
   if (call.ending !== null) return endWaiting(d, call, call.ending);
   d.calls.move(call, "waiting");
   d.queue.add(call, "first");
 }
 
+/** It has begun, or nobody says that it has not. */
 export function callKept(d: DispatcherState, call: Call): void {
-  d.calls.move(call, "held");
   call.isKept = true;
   if (call.ending !== null) abort(d, call, call.ending);
+  else d.calls.move(call, "held");
 }
 
 /** It has ended by itself, with a value or by throwing. */
 export function callEnded(d: DispatcherState, call: Call, isFailure: boolean): void {
   d.slots.release(call);
   if (call.place === "aborting") return d.calls.move(call, "out");
-  // It was asked back too late, and ended before the answer.
-  if (call.place === "revoking") d.calls.move(call, "held");
-  if (isFailure && call.ending === null && retry(d, call)) return;
+  // It was asked back too late, and ended before the answer: what came of it is not wanted.
+  if (call.ending !== null) return endBegun(d, call, call.ending);
+  if (isFailure && retry(d, call)) return;
   settle(d, call, { kind: "ended" });
   d.calls.move(call, "out");
 }
@@ -94,8 +107,8 @@ export function slotExited(
 function callLost(d: DispatcherState, call: Call, error: ErrorData): void {
   d.slots.release(call);
   if (call.place === "aborting") return d.calls.move(call, "out");
-  if (call.place === "revoking") d.calls.move(call, "held");
-  if (call.ending === null && retry(d, call)) return;
+  if (call.ending !== null) return endBegun(d, call, call.ending);
+  if (retry(d, call)) return;
   settle(d, call, { kind: "lost", error });
   d.calls.move(call, "out");
 }
@@ -122,12 +135,14 @@ function retry(d: DispatcherState, call: Call): boolean {
 /** Deadlines and ends of grace that are due. */
 export function alarmsDue(d: DispatcherState): void {
   for (let call = d.calls.takeDue(d.now); call !== null; call = d.calls.takeDue(d.now)) {
-    if (call.place !== "aborting") {
-      if (call.deadline !== null && call.deadline <= d.now) endCall(d, call, "expired");
+    const { slot, graceEndsAt, place } = call;
+    const isGraceOver = graceEndsAt !== null && graceEndsAt <= d.now;
+    if (place !== "aborting") {
+      if (place === "revoking" && isGraceOver) callKept(d, call);
+      else if (call.deadline !== null && call.deadline <= d.now) endCall(d, call, "expired");
       continue;
     }
-    const { slot, graceEndsAt } = call;
-    if (graceEndsAt === null || graceEndsAt > d.now || slot === null || slot.isEnding) continue;
+    if (!isGraceOver || slot === null || slot.isEnding) continue;
     d.slots.becomeEnding(slot);
     const why = `a call did not stop within ${d.limits.abortGraceMs} ms`;
     d.effects.push({ kind: "TerminateSlot", slot: slot.slot, why });
