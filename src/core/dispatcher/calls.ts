@@ -4,8 +4,10 @@
 //   waiting    submitted, given back, to be retried     start → held · settled → out
 //   held       a slot has it, begun or not              revoke → revoking · abort → aborting · ended → out, or waiting
 //   revoking   it was asked back                        given back → waiting, or out if nobody wants it · kept → held
-//                                                       · nobody wants it, and no answer in time → aborting
+//                                                       · nobody wants it, and no answer in time → unanswered
 //                                                       · ended → out, or waiting
+//   unanswered settled, and nobody says whether it has      given back → out · kept → aborting · ended → out
+//              begun
 //   aborting   settled, but its slot still runs it      ended → out
 //   out        (not in the ledger any more)
 //
@@ -13,7 +15,7 @@
 //
 // Invariants
 //   D1  A call is settled exactly once.
-//   D2  A call that waits is in the queue; one that is held, revoking or aborting is with exactly one slot.
+//   D2  A call that waits is in the queue; any other that is here is with exactly one slot.
 
 import { Heap } from "../../base/heap.ts";
 import { invariant } from "../../base/assert.ts";
@@ -22,7 +24,7 @@ import { CallTable } from "./call-table.ts";
 import type { CallNumber, DispatcherEvent } from "./events.ts";
 import type { CallSlot } from "./slots.ts";
 
-export type CallPlace = "waiting" | "held" | "revoking" | "aborting" | "out";
+export type CallPlace = "waiting" | "held" | "revoking" | "unanswered" | "aborting" | "out";
 
 export interface Call {
   readonly call: CallNumber;
@@ -56,7 +58,8 @@ interface Alarm {
 const places: Readonly<Record<CallPlace, readonly CallPlace[]>> = {
   waiting: ["held", "out"],
   held: ["waiting", "revoking", "aborting", "out"],
-  revoking: ["waiting", "held", "aborting", "out"],
+  revoking: ["waiting", "held", "unanswered", "aborting", "out"],
+  unanswered: ["aborting", "out"],
   aborting: ["out"],
   out: [],
 };

@@ -72,6 +72,7 @@ class Life {
 
   private markOverdue(): void {
     for (const slot of this.machine.state().slots) if (slot.isOverdue) this.mark("overdue");
+    for (const { place } of this.machine.state().calls) if (place === "unanswered") this.mark(place);
   }
 
   private obey(effect: DispatcherEffect): void {
@@ -285,6 +286,7 @@ test(
       "EventIgnored",
       "Drained",
       "overdue",
+      "unanswered",
       "kept later",
       "revoked later",
     ];

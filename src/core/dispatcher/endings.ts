@@ -1,7 +1,8 @@
 // How calls end that do not simply return: cancelled, expired, failed and tried again, lost with their slot.
 //
 //   waiting                      settled at once: it has not begun
-//   held, may not have begun     asked back; given back: it has not begun · kept, or no answer in time: as the next
+//   held, may not have begun     asked back; given back: it has not begun · kept: as the next · no answer in time: settled
+//                                as if it had begun; its slot is not ended for that, since it may run something else
 //   held, begun                  settled at once; told to stop; if it does not within the grace time, its slot is ended
 //
 // Owner of: the grace times.
@@ -33,6 +34,7 @@ export function endCall(d: DispatcherState, call: Call, ending: Ending): void {
       if (call.ending !== null) return;
       d.calls.becomeUnwanted(call, ending);
       return grace(d, call, d.limits.answerGraceMs);
+    case "unanswered":
     case "aborting":
     case "out":
   }
@@ -51,12 +53,21 @@ function endBegun(d: DispatcherState, call: Call, ending: Ending): void {
 }
 
 function abort(d: DispatcherState, call: Call, ending: Ending): void {
-  const { slot } = call;
-  settle(d, call, { kind: ending, hasBegun: true });
+  if (call.place !== "unanswered") settle(d, call, { kind: ending, hasBegun: true });
   d.calls.move(call, "aborting");
-  d.effects.push({ kind: "AbortCall", call: call.call, slot: slot!.slot });
+  d.effects.push({ kind: "AbortCall", call: call.call, slot: call.slot!.slot });
   grace(d, call, d.limits.abortGraceMs);
 }
+
+/** Nobody says whether it has begun: the caller is told the worst. */
+function becomeUnanswered(d: DispatcherState, call: Call, ending: Ending): void {
+  settle(d, call, { kind: ending, hasBegun: true });
+  d.calls.move(call, "unanswered");
+  call.graceEndsAt = null;
+}
+
+/** It is over for whoever made it. */
+const isSettled = ({ place }: Call): boolean => place === "aborting" || place === "unanswered";
 
 function grace(d: DispatcherState, call: Call, ms: number): void {
   call.graceEndsAt = d.now + ms;
@@ -65,13 +76,12 @@ function grace(d: DispatcherState, call: Call, ms: number): void {
 
 export function callRevoked(d: DispatcherState, call: Call): void {
   d.slots.release(call);
-  if (call.place === "aborting") return d.calls.move(call, "out"); // its slot has ended, or answers late
+  if (isSettled(call)) return d.calls.move(call, "out"); // its slot has ended, or answers late
   if (call.ending !== null) return endWaiting(d, call, call.ending);
   d.calls.move(call, "waiting");
   d.queue.add(call, "first");
 }
 
-/** It has begun, or nobody says that it has not. */
 export function callKept(d: DispatcherState, call: Call): void {
   call.isKept = true;
   if (call.ending !== null) abort(d, call, call.ending);
@@ -81,7 +91,7 @@ export function callKept(d: DispatcherState, call: Call): void {
 /** It has ended by itself, with a value or by throwing. */
 export function callEnded(d: DispatcherState, call: Call, isFailure: boolean): void {
   d.slots.release(call);
-  if (call.place === "aborting") return d.calls.move(call, "out");
+  if (isSettled(call)) return d.calls.move(call, "out");
   // It was asked back too late, and ended before the answer: what came of it is not wanted.
   if (call.ending !== null) return endBegun(d, call, call.ending);
   if (isFailure && retry(d, call)) return;
@@ -106,7 +116,7 @@ export function slotExited(
 
 function callLost(d: DispatcherState, call: Call, error: ErrorData): void {
   d.slots.release(call);
-  if (call.place === "aborting") return d.calls.move(call, "out");
+  if (isSettled(call)) return d.calls.move(call, "out");
   if (call.ending !== null) return endBegun(d, call, call.ending);
   if (retry(d, call)) return;
   settle(d, call, { kind: "lost", error });
@@ -138,7 +148,7 @@ export function alarmsDue(d: DispatcherState): void {
     const { slot, graceEndsAt, place } = call;
     const isGraceOver = graceEndsAt !== null && graceEndsAt <= d.now;
     if (place !== "aborting") {
-      if (place === "revoking" && isGraceOver) callKept(d, call);
+      if (place === "revoking" && isGraceOver) becomeUnanswered(d, call, call.ending!);
       else if (call.deadline !== null && call.deadline <= d.now) endCall(d, call, "expired");
       continue;
     }

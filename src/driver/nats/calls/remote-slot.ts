@@ -10,23 +10,30 @@ import type { BodyEnd, SlotBody } from "../../slots/slot-body.ts";
 import type { AgentAnswer } from "../agent.ts";
 import { shipBundle } from "../bundles.ts";
 import type { ClusterConnection } from "../connection.ts";
+import { readUp } from "./lease-body.ts";
 import { LeaseEnd } from "./lease-end.ts";
-import type { Down, LeaseRequest, Up } from "./lease-wire.ts";
+import type { LeaseRequest, Up } from "./lease-wire.ts";
 
 const heartbeatMs = 1000;
 const lostTicks = 10;
 const leaseMs = 5000;
+/** How long a slot that was told to end is waited for: its worker knows what it had not begun. */
+const lastWordsMs = 1000;
 
 export class RemoteSlot implements SlotBody {
   readonly isolation = "process";
+  readonly takesBack = true;
   readonly rssBytes = null;
   readonly ended: Promise<BodyEnd>;
   onMessage: (message: FromSlot) => void = () => {};
   private readonly connection: ClusterConnection;
   private conclude: (end: BodyEnd) => void = () => {};
-  private end_: LeaseEnd<Down, Up> | null = null;
+  private end_: LeaseEnd | null = null;
   private queue: ToSlot[] = [];
   private isOver = false;
+  /** Calls that it was given, and that have not ended. */
+  private held = 0;
+  private lastWords: NodeJS.Timeout | null = null;
 
   /** `pick` chooses the worker; what it throws is the slot's end. */
   constructor(connection: ClusterConnection, pick: () => Promise<string>) {
@@ -35,6 +42,7 @@ export class RemoteSlot implements SlotBody {
       this.conclude = (end) => {
         if (this.isOver) return;
         this.isOver = true;
+        clearTimeout(this.lastWords ?? undefined);
         this.end_?.close();
         resolve(end);
       };
@@ -43,14 +51,17 @@ export class RemoteSlot implements SlotBody {
   }
 
   post(message: ToSlot): void {
+    if (message.kind === "invoke") this.held++;
     if (this.end_ === null) this.queue.push(message);
     else this.send(message);
   }
 
   end(): void {
+    if (this.isOver) return;
     this.end_?.say({ kind: "end-slot" });
-    // It ends there, told or by our silence; here it has ended now.
-    this.conclude(ended(null));
+    // It ends there, told or by our silence. Here it has ended now, if nothing depends on its last words.
+    if (this.held === 0 || this.connection.awayMs !== null) return this.conclude(ended(null));
+    this.lastWords ??= setTimeout(() => this.conclude(ended(null)), lastWordsMs);
   }
 
   setReferenced(): void {
@@ -66,12 +77,12 @@ export class RemoteSlot implements SlotBody {
     const { connection } = this;
     const { subjects } = connection;
     const lease = randomBytes(12).toString("hex");
-    const end = new LeaseEnd<Down, Up>(connection, {
+    const end = new LeaseEnd(connection, {
       say: subjects.lease(worker, lease, "down"),
       hear: subjects.lease(worker, lease, "up"),
       heartbeatMs,
       lostTicks,
-      said: (message) => this.hear(message),
+      said: (body) => readUp(body, (message) => this.hear(message)),
       lost: (why) => this.conclude(ended(lostError(worker, why))),
     });
     this.end_ = end;
@@ -95,8 +106,15 @@ export class RemoteSlot implements SlotBody {
   }
 
   private hear(message: Up): void {
-    if (message.kind === "slot-ended") this.conclude(message.end);
-    else this.onMessage(message);
+    switch (message.kind) {
+      case "slot-ended":
+        return this.conclude(message.end);
+      case "returned":
+      case "threw":
+      case "taken-back":
+        this.held--;
+    }
+    this.onMessage(message);
   }
 }
 
