@@ -54,7 +54,7 @@ test("what the client says arrives in order, in pieces of any size", () => {
       let body: Uint8Array | null = null;
       for (const piece of toPieces(writer.take(), bytesMax)) body = reader.take(piece);
       expect(readAll(body!)).toEqual(said);
-      expect(writer.isEmpty).toBe(true);
+      expect(writer.size).toBe(0);
     }),
   );
 });
@@ -99,5 +99,5 @@ test("what cannot be sent is refused, and leaves no trace", () => {
   const writer = new BodyWriter();
   const args = [() => {}];
   expect(() => writer.message({ kind: "invoke", ticket: 1, target: 1, form: "call", args })).toThrow();
-  expect(writer.isEmpty).toBe(true);
+  expect(writer.size).toBe(0);
 });

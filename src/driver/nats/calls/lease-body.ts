@@ -32,8 +32,9 @@ export class BodyWriter implements ValueBytes {
   view = viewOf(this.bytes);
   private length = 0;
 
-  get isEmpty(): boolean {
-    return this.length === 0;
+  /** Bytes that are written and not taken. */
+  get size(): number {
+    return this.length;
   }
 
   /** Throws what cannot be sent; nothing is written then. */
@@ -139,17 +140,15 @@ export function readDown(
   });
 }
 
-/** At the client: what the slot says. */
-export function readUp(body: Uint8Array, message: (up: Up) => void): void {
+/** At the client: what the slot says, and in how many bytes. */
+export function readUp(body: Uint8Array, message: (up: Up, bytes: number) => void): void {
   read(body, (kind, at, from) => {
-    if (kind !== kinds.result) return message(messageOf(kind, at, body, from.view) as Up);
+    const bytes = lengthOf(kind, at, from.view);
+    if (kind !== kinds.result) return message(messageOf(kind, at, body, from.view) as Up, bytes);
     const micros = from.view.getInt32(at + 5, true);
-    message({
-      kind: "returned",
-      ticket: from.view.getUint32(at + 1, true),
-      value: readValue(from, at + resultHead),
-      runMicros: micros < 0 ? null : micros,
-    });
+    const runMicros = micros < 0 ? null : micros;
+    const ticket = from.view.getUint32(at + 1, true);
+    message({ kind: "returned", ticket, value: readValue(from, at + resultHead), runMicros }, bytes);
   });
 }
 

@@ -89,7 +89,7 @@ export class LeaseEnd {
   }
 
   flush(): void {
-    if (this.isClosed || this.writer.isEmpty) return;
+    if (this.isClosed || this.writer.size === 0) return;
     for (const piece of toPieces(this.writer.take(), this.connection.payloadMax)) this.session.say(piece);
   }
 
