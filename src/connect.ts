@@ -135,9 +135,9 @@ async function submitTo(cluster: NatsDriver, submission: Submission): Promise<st
 
 /**
  * What a slot of a worker holds is more than it does in a round trip, so that it does not run dry while it is told more;
- * and not many, since they are lost with a worker that falls silent.
+ * and not many, since they are lost with a worker that falls silent. Chosen by the simulated pool (driver/sim/calls).
  */
-const remoteHeld = { heldMicros: 2000, heldMax: 64 };
+const remoteHeld = { heldMicros: 2000, overdueMicros: 2000, heldMax: 64 };
 
 /** For calls: so many slots, of whatever workers there are; each watches its own memory. */
 const remoteSlots = (cluster: NatsDriver, slots: number, limits: CallPoolOptions["limits"]) =>

@@ -48,6 +48,7 @@ class Life {
       waitingMax: 1 + below(this.chances, 40),
       heldMax: 1 + below(this.chances, 8),
       heldMicros: below(this.chances, 500),
+      overdueMicros: below(this.chances, 2000),
       blockedMax: 1 + below(this.chances, 20),
       abortGraceMs: below(this.chances, 50),
       answerGraceMs: 1 + below(this.chances, 100),

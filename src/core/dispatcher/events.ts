@@ -110,6 +110,11 @@ export interface DispatcherLimits {
   readonly heldMax: number;
   /** A slot holds two calls, or as many more as are expected to take this long together. Default 400. */
   readonly heldMicros: number;
+  /**
+   * What waits in a slot behind one call is taken back when each of the others has worked off so much meanwhile, and eight
+   * times what the one that waits is expected to take. Default 1,600.
+   */
+  readonly overdueMicros: number;
   /** Calls that may be blocked: nested calls are refused beyond. Default 100,000. */
   readonly blockedMax: number;
   /** How long an aborted call may take to end before its slot is ended. Default 1,000. */
@@ -122,6 +127,7 @@ export const defaultDispatcherLimits: DispatcherLimits = {
   waitingMax: 1_000_000,
   heldMax: 256,
   heldMicros: 400,
+  overdueMicros: 1600,
   blockedMax: 100_000,
   abortGraceMs: 1000,
   answerGraceMs: 1000,
