@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { heapLimit, memoryLimits } from "./driver/slots/memory-limits.ts";
 import { bundle } from "./bundle/bundle.ts";
 import { moduleEntry } from "./bundle/module-entry.ts";
-import { CallPool } from "./driver/slots/calls/call-pool.ts";
+import { CallPool, type CallPoolOptions } from "./driver/slots/calls/call-pool.ts";
 import { nestedPlane, type NestedPlane } from "./driver/slots/calls/nested-plane.ts";
 import type { NatsDriver, NatsOptions } from "./driver/nats/nats-driver.ts";
 import { ThreadsDriver } from "./driver/threads/threads-driver.ts";
@@ -114,7 +114,7 @@ export async function connect(
           ? { ...pool, isolation: "inline", memoryLimits: null }
           : cluster === null
             ? pool
-            : { ...pool, ...remoteSlots(cluster, clusterSlots) },
+            : { ...pool, ...remoteSlots(cluster, clusterSlots, pool.limits) },
       ),
     bundle: async (module) => await bundle(moduleEntry(module, directory), { stateDir, runtimeExports }),
     slots: cluster === null ? slots : Math.max(1, clusterSlots),
@@ -139,9 +139,16 @@ async function submitTo(cluster: NatsDriver, submission: Submission, joins: bool
   return await submitJob(cluster.connection, submission, joins);
 }
 
+/**
+ * What a slot of a worker holds is more than it does in a round trip, so that it does not run dry while it is told more;
+ * and not many, since they are lost with a worker that falls silent. Chosen by the simulated pool (driver/sim/calls).
+ */
+const remoteHeld = { heldMicros: 2000, overdueMicros: 2000, heldMax: 64 };
+
 /** For calls: so many slots, of whatever workers there are; each watches its own memory. */
-const remoteSlots = (cluster: NatsDriver, slots: number) =>
+const remoteSlots = (cluster: NatsDriver, slots: number, limits: CallPoolOptions["limits"]) =>
   ({
+    limits: { ...limits, ...remoteHeld },
     slots: Math.max(1, slots),
     isolation: "process",
     memoryLimits: null,

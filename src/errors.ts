@@ -82,7 +82,7 @@ export const errorCodes = {
   ),
   DEADLINE_EXCEEDED: entry(false, true, "Allow more time, or use more slots."),
   TASK_TIMEOUT: entry(true, true, "Raise the time limit, or make the task smaller."),
-  SLOT_LOST: entry(true, true, "The code in the slot ended it; the message says how."),
+  SLOT_LOST: entry(false, true, "The code in the slot ended it; the message says how."),
   WORKER_FULL: entry(
     true,
     true,

@@ -58,6 +58,11 @@ export type ToCallSlot =
       readonly form: CallForm;
       readonly args: readonly unknown[];
     }
+  /**
+   * To whoever has a slot that is far away: take that call back if it has not begun. Answered by "taken-back" or "kept";
+   * not at all when it has ended, which was said then.
+   */
+  | { readonly kind: "take-back"; readonly ticket: number }
   | { readonly kind: "abort-call"; readonly ticket: number; readonly reason: string }
   /** So many more items of a stream may come. */
   | { readonly kind: "pull"; readonly ticket: number; readonly count: number }
@@ -82,6 +87,10 @@ export type FromCallSlot =
       readonly thrown: Thrown;
       readonly runMicros: number | null;
     }
+  /** It had not begun, and never will here. */
+  | { readonly kind: "taken-back"; readonly ticket: number }
+  /** It has begun: it cannot be taken back. */
+  | { readonly kind: "kept"; readonly ticket: number }
   /** The call gives a stream: items follow as they are pulled. */
   | { readonly kind: "streaming"; readonly ticket: number }
   | { readonly kind: "items"; readonly ticket: number; readonly items: readonly unknown[] }

@@ -3,14 +3,15 @@
 //
 //   begin                         a new scene: all before is forgotten
 //   limits KEY=VALUE …            before the first slot: limits other than the defaults
-//   join S … [keeps]              slots join; those that keep give nothing back
+//   join S … [keeps] [far]        slots join; those that keep give nothing back; those that are far answer when told
+//   answer S                      a slot that is far comes to what it was asked to take back
 //   call C … [of=F] [items=N] [priority=N] [deadline=5s] [retries=N] [nested]
 //                                 calls are made; c1..c9 is nine of them; the deadline counts from now
 //   cancel C …                    nobody waits for them any more
 //   end C … [run=300] [failed]    they end where they run, after so many µs, by throwing or not
 //   block C · unblock C           it waits for others · goes on
 //   deaf C                        it does not listen to its signal
-//   crash S "…"                   the slot ends
+//   crash S "…" [silent]          the slot ends; silent: nobody is left who knows what it had begun
 //   hold S · release S            what the slot says is held back, then delivered
 //   unavailable "…"               slots end as soon as they start
 //   drain [deadline=5s]
@@ -39,6 +40,8 @@ interface HeldCall {
 interface SceneSlot {
   readonly slot: number;
   readonly calls: HeldCall[];
+  /** Of one that is far: what it was asked to take back, and has not answered. */
+  readonly asked: number[] | null;
   /** What it says while it is held back. */
   unheard: DispatcherEvent[] | null;
 }
@@ -66,8 +69,13 @@ export class CallsScene {
         );
         break;
       case "join":
-        for (const slot of numbers("s", words)) this.join(slot, !words.includes("keeps"));
+        for (const slot of numbers("s", words)) this.join(slot, words);
         break;
+      case "answer": {
+        const slot = this.slot(first);
+        for (const call of slot.asked!.splice(0)) this.takeBack(slot, call);
+        break;
+      }
       case "call":
         for (const call of numbers("c", words)) this.submit(call, command);
         break;
@@ -86,7 +94,7 @@ export class CallsScene {
         this.deaf.add(number("c", first));
         break;
       case "crash":
-        this.exit(this.slot(first), second);
+        this.exit(this.slot(first), second, !words.includes("silent"));
         break;
       case "hold":
         this.slot(first).unheard = [];
@@ -115,9 +123,9 @@ export class CallsScene {
     return this.trace;
   }
 
-  private join(slot: number, canRevoke: boolean): void {
-    this.slots.set(slot, { slot, calls: [], unheard: null });
-    this.tell({ kind: "SlotJoined", slot, canRevoke });
+  private join(slot: number, words: readonly string[]): void {
+    this.slots.set(slot, { slot, calls: [], asked: words.includes("far") ? [] : null, unheard: null });
+    this.tell({ kind: "SlotJoined", slot, canRevoke: !words.includes("keeps") });
   }
 
   private submit(call: number, { words, options }: Command): void {
@@ -162,14 +170,13 @@ export class CallsScene {
         return this.beginNext(slot);
       }
       case "RevokeCall": {
-        const { call, slot } = effect;
-        const { calls } = this.slots.get(slot)!;
-        const at = calls.findIndex((held) => held.call === call && !held.hasBegun);
-        if (at >= 0) calls.splice(at, 1);
-        return this.tell({ kind: at >= 0 ? "CallRevoked" : "CallKept", call, slot });
+        const slot = this.slots.get(effect.slot)!;
+        if (slot.asked === null) return this.takeBack(slot, effect.call);
+        return void slot.asked.push(effect.call);
       }
       case "AbortCall":
-        if (!this.deaf.has(effect.call)) this.end(effect.call, true, 1000);
+        // One that has not begun has nothing to listen with: its slot is far, and does not answer.
+        if (!this.deaf.has(effect.call) && this.runs(effect.call)) this.end(effect.call, true, 1000);
         return;
       case "TerminateSlot":
         return this.exit(this.slots.get(effect.slot)!, "it was ended as told");
@@ -177,6 +184,14 @@ export class CallsScene {
       case "Drained":
       case "EventIgnored":
     }
+  }
+
+  private takeBack({ slot, calls }: SceneSlot, call: number): void {
+    const at = calls.findIndex((held) => held.call === call);
+    if (at < 0) return; // it has ended, which was told
+    const { hasBegun } = calls[at]!;
+    if (!hasBegun) calls.splice(at, 1);
+    this.tell({ kind: hasBegun ? "CallKept" : "CallRevoked", call, slot });
   }
 
   private beginNext(slot: SceneSlot): void {
@@ -202,9 +217,9 @@ export class CallsScene {
     this.beginNext(slot);
   }
 
-  private exit({ slot, calls }: SceneSlot, message: string): void {
+  private exit({ slot, calls }: SceneSlot, message: string, isKnown = true): void {
     this.slots.delete(slot);
-    const unbegun = calls.filter(({ hasBegun }) => !hasBegun).map(({ call }) => call);
+    const unbegun = calls.filter(({ hasBegun }) => isKnown && !hasBegun).map(({ call }) => call);
     this.tell({ kind: "SlotExited", slot, error: { name: "Error", message }, unbegun });
   }
 
@@ -224,6 +239,12 @@ export class CallsScene {
     const slot = this.slots.get(number("s", name));
     if (slot === undefined) throw new Error(`there is no slot ${name}`);
     return slot;
+  }
+
+  private runs(call: number): boolean {
+    return [...this.slots.values()].some(({ calls }) =>
+      calls.some((held) => held.call === call && held.hasBegun),
+    );
   }
 
   private holderOf(call: number): SceneSlot {

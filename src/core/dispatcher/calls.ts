@@ -3,7 +3,11 @@
 //   place      entered when                             leaves by
 //   waiting    submitted, given back, to be retried     start → held · settled → out
 //   held       a slot has it, begun or not              revoke → revoking · abort → aborting · ended → out, or waiting
-//   revoking   it was asked back                        given back → waiting, or out if settled meanwhile · kept → held
+//   revoking   it was asked back                        given back → waiting, or out if nobody wants it · kept → held
+//                                                       · nobody wants it, and no answer in time → unanswered
+//                                                       · ended → out, or waiting
+//   unanswered settled, and nobody says whether it has      given back → out · kept → aborting · ended → out
+//              begun
 //   aborting   settled, but its slot still runs it      ended → out
 //   out        (not in the ledger any more)
 //
@@ -11,7 +15,7 @@
 //
 // Invariants
 //   D1  A call is settled exactly once.
-//   D2  A call that waits is in the queue; one that is held, revoking or aborting is with exactly one slot.
+//   D2  A call that waits is in the queue; any other that is here is with exactly one slot.
 
 import { Heap } from "../../base/heap.ts";
 import { invariant } from "../../base/assert.ts";
@@ -20,7 +24,7 @@ import { CallTable } from "./call-table.ts";
 import type { CallNumber, DispatcherEvent } from "./events.ts";
 import type { CallSlot } from "./slots.ts";
 
-export type CallPlace = "waiting" | "held" | "revoking" | "aborting" | "out";
+export type CallPlace = "waiting" | "held" | "revoking" | "unanswered" | "aborting" | "out";
 
 export interface Call {
   readonly call: CallNumber;
@@ -32,7 +36,7 @@ export interface Call {
   /** Written by this file. */
   place: CallPlace;
   retriesLeft: number;
-  /** What settles it once it is known whether it had begun; written by endings.ts. */
+  /** What settles it once it is known whether it had begun. Written by this file. */
   ending: "cancelled" | "expired" | null;
   /** Written by lane.ts: where in its lane it waits; null: it does not. */
   queuePlace: number | null;
@@ -42,7 +46,7 @@ export interface Call {
   isBlocked: boolean;
   /** It was asked back, and its slot kept it; written by endings.ts. */
   isKept: boolean;
-  /** When the grace of its abort is over; written by endings.ts. */
+  /** When the grace of its abort, or of the answer whether it has begun, is over; written by endings.ts. */
   graceEndsAt: Millis | null;
 }
 
@@ -54,7 +58,8 @@ interface Alarm {
 const places: Readonly<Record<CallPlace, readonly CallPlace[]>> = {
   waiting: ["held", "out"],
   held: ["waiting", "revoking", "aborting", "out"],
-  revoking: ["waiting", "held", "out"],
+  revoking: ["waiting", "held", "unanswered", "aborting", "out"],
+  unanswered: ["aborting", "out"],
   aborting: ["out"],
   out: [],
 };
@@ -64,6 +69,12 @@ export class CallLedger {
   /** Deadlines and ends of grace. Those of calls that are out are dropped when they come up. */
   private readonly alarms = new Heap<Alarm>((a, b) => a.at - b.at || a.call.call - b.call.call);
   private lastCall = 0;
+  private returning = 0;
+
+  /** Calls that were asked back to be started elsewhere, and not answered yet. */
+  get returningCalls(): number {
+    return this.returning;
+  }
 
   get size(): number {
     return this.calls.size;
@@ -114,8 +125,16 @@ export class CallLedger {
   move(call: Call, to: CallPlace): void {
     const { place } = call;
     invariant(places[place].includes(to), "D2", () => `c${call.call} is ${place} and cannot become ${to}`);
+    if (call.ending === null) this.returning += Number(to === "revoking") - Number(place === "revoking");
     call.place = to;
     if (to === "out") this.calls.delete(call.call);
+  }
+
+  /** Nobody wants it any more: what is to be told once it is known whether it had begun. */
+  becomeUnwanted(call: Call, ending: "cancelled" | "expired"): void {
+    if (call.ending !== null) return;
+    if (call.place === "revoking") this.returning--;
+    call.ending = ending;
   }
 
   /** Wakes the machine at `at` for the call's sake. */

@@ -17,10 +17,12 @@ function check(condition: boolean, what: () => string): asserts condition {
   if (!condition) throw new Error(`the witness objects: ${what()}`);
 }
 
-/** A slot as it is: takes its calls in order, and answers at once what it is asked. */
+/** A slot as it is: takes its calls in order, and answers what it is asked, at once or, if it is far away, later. */
 interface SeenSlot {
   readonly slot: number;
   readonly canRevoke: boolean;
+  /** Of one that is far away: what it was asked to take back, and has not answered. Null: it is near. */
+  readonly asked: number[] | null;
   /** It was told to end, and will. */
   isEnding: boolean;
   readonly calls: { readonly call: number; hasBegun: boolean; isBlocked: boolean }[];
@@ -46,8 +48,10 @@ class Life {
       waitingMax: 1 + below(this.chances, 40),
       heldMax: 1 + below(this.chances, 8),
       heldMicros: below(this.chances, 500),
+      overdueMicros: below(this.chances, 2000),
       blockedMax: 1 + below(this.chances, 20),
       abortGraceMs: below(this.chances, 50),
+      answerGraceMs: 1 + below(this.chances, 100),
     });
   }
 
@@ -69,6 +73,7 @@ class Life {
 
   private markOverdue(): void {
     for (const slot of this.machine.state().slots) if (slot.isOverdue) this.mark("overdue");
+    for (const { place } of this.machine.state().calls) if (place === "unanswered") this.mark(place);
   }
 
   private obey(effect: DispatcherEffect): void {
@@ -87,6 +92,7 @@ class Life {
         const slot = this.slots.get(effect.slot);
         const at = slot?.calls.findIndex(({ call }) => call === effect.call) ?? -1;
         check(slot !== undefined && slot.canRevoke && at >= 0, why);
+        if (slot.asked !== null) return void slot.asked.push(effect.call);
         const { call, hasBegun } = slot.calls[at]!;
         if (!hasBegun) slot.calls.splice(at, 1);
         this.answers.push({ kind: hasBegun ? "CallKept" : "CallRevoked", call, slot: slot.slot });
@@ -101,6 +107,8 @@ class Life {
         return;
       case "SettleCall":
         check(this.unsettled.delete(effect.call), () => `${why()} settles what is settled`);
+        if ("hasBegun" in effect.outcome && !effect.outcome.hasBegun)
+          check(!this.isHeld(effect.call), () => `${why()}, and a slot has it`);
         return;
       case "Drained":
         check(!this.hasDrained && this.unsettled.size === 0, why);
@@ -108,6 +116,21 @@ class Life {
         return;
       case "EventIgnored":
     }
+  }
+
+  private isHeld(call: number): boolean {
+    return [...this.slots.values()].some(({ calls }) => calls.some((held) => held.call === call));
+  }
+
+  /** A slot that is far away comes to what it was asked first. */
+  answer(slot: SeenSlot): void {
+    const call = slot.asked!.shift()!;
+    const at = slot.calls.findIndex((held) => held.call === call);
+    if (at < 0) return; // it has ended, which was told
+    const { hasBegun } = slot.calls[at]!;
+    if (!hasBegun) slot.calls.splice(at, 1);
+    this.mark(hasBegun ? "kept later" : "revoked later");
+    this.give({ kind: hasBegun ? "CallKept" : "CallRevoked", call, slot: slot.slot });
   }
 
   /** A slot begins the first call that it holds when nothing else runs there. Sometimes it is already further. */
@@ -119,7 +142,9 @@ class Life {
 
   exit(slot: SeenSlot): void {
     this.slots.delete(slot.slot);
-    const unbegun = slot.calls.filter(({ hasBegun }) => !hasBegun).map(({ call }) => call);
+    // Of one that is far away nobody may be left who knows.
+    const isKnown = slot.asked === null || chance(this.chances, 0.5);
+    const unbegun = slot.calls.filter(({ hasBegun }) => isKnown && !hasBegun).map(({ call }) => call);
     this.give({ kind: "SlotExited", slot: slot.slot, error, unbegun });
   }
 
@@ -141,7 +166,8 @@ class Life {
 
   join(): void {
     const canRevoke = chance(this.chances, 0.8);
-    const slot: SeenSlot = { slot: ++this.lastSlot, canRevoke, isEnding: false, calls: [] };
+    const asked = chance(this.chances, 0.5) ? [] : null;
+    const slot: SeenSlot = { slot: ++this.lastSlot, canRevoke, asked, isEnding: false, calls: [] };
     this.slots.set(slot.slot, slot);
     this.give({ kind: "SlotJoined", slot: slot.slot, canRevoke: slot.canRevoke });
   }
@@ -189,6 +215,7 @@ function step(life: Life): void {
 }
 
 function act(life: Life, slot: SeenSlot): void {
+  if (slot.asked !== null && slot.asked.length > 0 && chance(life.chances, 0.5)) return life.answer(slot);
   const begun = slot.calls.filter(({ hasBegun }) => hasBegun);
   const one = begun[below(life.chances, Math.max(1, begun.length))];
   if (one === undefined) return;
@@ -221,10 +248,17 @@ function play(seed: number): Life {
     life.now += 5;
     life.give({ kind: "TimePassed" });
     for (const slot of Array.from(life.slots.values())) {
+      while (slot.asked !== null && slot.asked.length > 0 && chance(life.chances, 0.7)) life.answer(slot);
       if (slot.isEnding) {
         life.exit(slot);
         life.join();
-      } else if (slot.calls.length > 0) life.end(slot, 0);
+      } else if (slot.calls.length > 0) {
+        life.begin(slot);
+        life.end(
+          slot,
+          slot.calls.findIndex(({ hasBegun }) => hasBegun),
+        );
+      }
     }
   }
   check(life.unsettled.size === 0 && life.hasDrained, () => "it has not drained");
@@ -253,6 +287,9 @@ test(
       "EventIgnored",
       "Drained",
       "overdue",
+      "unanswered",
+      "kept later",
+      "revoked later",
     ];
     const outcomes = ["ended", "refused", "cancelled", "expired", "lost"];
     for (const mark of [...expected, ...outcomes]) expect(marks.get(mark) ?? 0, mark).toBeGreaterThan(100);

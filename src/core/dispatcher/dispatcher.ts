@@ -97,7 +97,8 @@ function route(d: DispatcherState, event: DispatcherEvent): void {
     case "CallKept": {
       const call = held(d, event);
       if (call === null) return;
-      if (call.place !== "revoking") return ignore(d, event.kind, `c${call.call} is ${call.place}`);
+      if (call.place !== "revoking" && call.place !== "unanswered")
+        return ignore(d, event.kind, `c${call.call} is ${call.place}`);
       return callKept(d, call);
     }
     case "CallBlocked":

@@ -55,7 +55,7 @@ export type DispatcherEvent =
       /** How long it ran, in microseconds; null: not measured (it waited for others). */
       readonly runMicros: number | null;
     }
-  /** A slot gave back a call, unbegun. */
+  /** A slot gave back a call, which certainly has not begun there. */
   | { readonly kind: "CallRevoked"; readonly call: CallNumber; readonly slot: CallSlotNumber }
   /** It was to give it back, and has begun it. */
   | { readonly kind: "CallKept"; readonly call: CallNumber; readonly slot: CallSlotNumber }
@@ -74,6 +74,7 @@ export type CallOutcome =
   | { readonly kind: "ended" }
   /** The queue is full, or draining. It certainly did not happen. */
   | { readonly kind: "refused"; readonly why: "full" | "draining"; readonly waiting: number }
+  /** `hasBegun` false: it certainly has not, and will not. */
   | { readonly kind: "cancelled"; readonly hasBegun: boolean }
   /** Its deadline passed. */
   | { readonly kind: "expired"; readonly hasBegun: boolean }
@@ -82,7 +83,10 @@ export type CallOutcome =
 
 export type DispatcherEffect =
   | { readonly kind: "StartCall"; readonly call: CallNumber; readonly slot: CallSlotNumber }
-  /** Take it back if it has not begun: CallRevoked or CallKept answers at once. */
+  /**
+   * Take it back if it has not begun. CallRevoked or CallKept answers: at once where the slot shares memory, later where
+   * it is far away. One that has ended meanwhile is not answered: CallEnded tells.
+   */
   | {
       readonly kind: "RevokeCall";
       readonly call: CallNumber;
@@ -106,16 +110,25 @@ export interface DispatcherLimits {
   readonly heldMax: number;
   /** A slot holds two calls, or as many more as are expected to take this long together. Default 400. */
   readonly heldMicros: number;
+  /**
+   * What waits in a slot behind one call is taken back when each of the others has worked off so much meanwhile, and eight
+   * times what the one that waits is expected to take. Default 1,600.
+   */
+  readonly overdueMicros: number;
   /** Calls that may be blocked: nested calls are refused beyond. Default 100,000. */
   readonly blockedMax: number;
   /** How long an aborted call may take to end before its slot is ended. Default 1,000. */
   readonly abortGraceMs: Millis;
+  /** How long a slot may take to answer what it is to take back, before the worst is assumed. Default 1,000. */
+  readonly answerGraceMs: Millis;
 }
 
 export const defaultDispatcherLimits: DispatcherLimits = {
   waitingMax: 1_000_000,
   heldMax: 256,
   heldMicros: 400,
+  overdueMicros: 1600,
   blockedMax: 100_000,
   abortGraceMs: 1000,
+  answerGraceMs: 1000,
 };

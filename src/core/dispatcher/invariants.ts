@@ -22,12 +22,21 @@ export function checkInvariants(d: DispatcherState): void {
       invariant(call.isBlocked === slot!.blocked.has(call), "D2", () => `${name()}, is blocked or not`);
     }
     invariant(
-      (place === "aborting") === (call.graceEndsAt !== null),
+      (place === "aborting" || (place === "revoking" && call.ending !== null)) ===
+        (call.graceEndsAt !== null),
       "D6",
       () => `${name()}, has grace until ${call.graceEndsAt}`,
     );
   }
   invariant(d.queue.size === waiting, "D2", () => `${d.queue.size} are queued and ${waiting} wait`);
+  const returning = [...d.calls].filter(
+    ({ place, ending }) => place === "revoking" && ending === null,
+  ).length;
+  invariant(
+    returning === d.calls.returningCalls,
+    "D7",
+    () => `${d.calls.returningCalls} calls are counted as on their way back, ${returning} are`,
+  );
   let held = 0;
   let blocked = 0;
   for (const slot of d.slots) {
@@ -51,8 +60,7 @@ export function checkInvariants(d: DispatcherState): void {
         slot.isEnding ||
         active.length < 2 ||
         !isStealable() ||
-        !anyIdle(d) ||
-        anyRevoking(d),
+        d.slots.idleSlots <= returning,
       "D7",
       () => `s${slot.slot} holds ${active.length} calls beside an idle slot`,
     );
@@ -76,5 +84,3 @@ export function checkInvariants(d: DispatcherState): void {
 }
 
 const isIdle = ({ active, isEnding }: CallSlot): boolean => active.length === 0 && !isEnding;
-const anyIdle = (d: DispatcherState): boolean => [...d.slots].some(isIdle);
-const anyRevoking = (d: DispatcherState): boolean => [...d.calls].some(({ place }) => place === "revoking");

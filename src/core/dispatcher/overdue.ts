@@ -4,13 +4,13 @@
 // elsewhere. So a slot is overdue when what waits in it has waited out of proportion, and then it gives back all that it
 // has not begun, and gets nothing until the long one has ended or is blocked.
 //
-// What is out of proportion: while this slot was busy with one call, each of the others has worked off four times what a
-// slot is given at once, and eight times what the call that waits is itself expected to take. The clock is the
-// work that is reported (SlotLedger.workedMicros), not time: it runs only while somebody else could have taken the call,
-// is finer than a millisecond, and stands still while the main thread is busy and hears of nothing.
+// What is out of proportion: while this slot was busy with one call, each of the others has worked off `overdueMicros`,
+// and eight times what the call that waits is itself expected to take. The clock is the work that is reported
+// (SlotLedger.workedMicros), not time: it runs only while somebody else could have taken the call, is finer than a
+// millisecond, and stands still while the main thread is busy and hears of nothing.
 //
-// The factors are measured (bench/tails-sim.mjs). With smaller ones slots run dry at high load, since the end of a
-// call that was a little long finds nothing on deck; with larger ones calls wait longer behind the rare long one.
+// Both are measured (bench/tails-sim.mjs). With less, slots run dry at high load, since the end of a call that was a
+// little long finds nothing on deck; with more, calls wait longer behind the rare long one.
 //
 // Owner of: state.overdueLookMicros.
 //
@@ -21,7 +21,6 @@ import { revoke, unbegunOf } from "./dispatch.ts";
 import type { CallSlot } from "./slots.ts";
 import type { DispatcherState } from "./state.ts";
 
-const heldFactor = 4;
 const expectedFactor = 8;
 
 /** A call has ended that took `micros`. */
@@ -38,7 +37,7 @@ function isOverdue({ slots, limits }: DispatcherState, slot: CallSlot): boolean 
   const waiting = slot.active[1];
   if (waiting === undefined || slot.isOverdue || slot.isEnding || !slot.canRevoke) return false;
   const others = slots.flowingSlots - 1;
-  const patienceMicros = heldFactor * limits.heldMicros + expectedFactor * waiting.expectedMicros;
+  const patienceMicros = limits.overdueMicros + expectedFactor * waiting.expectedMicros;
   return others > 0 && slots.workedMicros - slot.firstSinceMicros > others * patienceMicros;
 }
 

@@ -3,7 +3,8 @@
 // A slot takes the calls that it holds in order, one at a time; the first is under way. More than one is held so that it
 // need not wait for the dispatcher between two: two of any length, or as many as are expected to take `heldMicros`
 // together (bounded shortest queue). What has not begun can be asked back when another slot runs dry (dispatch.ts), so
-// nobody waits behind a long call while a slot is idle. A slot that cannot give back holds one.
+// nobody waits behind a long call while a slot is idle. A slot that cannot give back holds one. One that is far away can,
+// but its answer takes a while: until then it has the call.
 //
 // A call that is blocked counts for nothing: its slot takes others meanwhile, so that calls that wait for calls cannot
 // fill the pool.

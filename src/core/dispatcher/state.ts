@@ -28,6 +28,8 @@ export interface DispatcherState {
   readonly counts: CallCounts;
   /** At how much work of the pool to look for slots that are overdue. Written by overdue.ts. */
   overdueLookMicros: number;
+  /** When calls were last asked back for an idle slot. Written by dispatch.ts. */
+  stolenAt: Millis;
   /** Written by dispatcher.ts. */
   drain: { deadline: Millis | null; cancelled: number; isOver: boolean } | null;
   /** The time of the event at hand, and what it has ordered so far. Written by dispatcher.ts. */
@@ -43,6 +45,7 @@ export const newState = (limits: DispatcherLimits): DispatcherState => ({
   estimates: new Estimates(limits),
   counts: { submitted: 0, ended: 0, refused: 0, cancelled: 0, expired: 0, lost: 0, retried: 0 },
   overdueLookMicros: 0,
+  stolenAt: 0,
   drain: null,
   now: 0,
   effects: [],

@@ -29,6 +29,10 @@ export function wrapBuffers(value: unknown, moving: Moving): unknown {
   return { [bytesKey]: bytes };
 }
 
+/** Whether it is what `wrapBuffers` made of a value. */
+export const isWrapped = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && (bufferKey in value || bytesKey in value);
+
 export function unwrapBuffers(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const wrapped = value as { readonly [bufferKey]?: unknown; readonly [bytesKey]?: unknown };

@@ -1,8 +1,7 @@
 // What of a message is believed, case by case; test/chaos/frames.ts gives mutated ones to their receivers.
 
-import { serialize } from "node:v8";
 import { describe, expect, test } from "vitest";
-import { PieceReader } from "./calls/lease-wire.ts";
+import { argsOf, BodyWriter, readDown } from "./calls/lease-body.ts";
 import { isFromWorker, isToWorker } from "./frame-bodies.ts";
 import { FrameReader } from "./frames.ts";
 import { objectIn } from "./json.ts";
@@ -67,14 +66,28 @@ describe("bodies", () => {
     ).toBe(false);
   });
 
-  test("few bytes that are a list of billions, and lists of what are no messages", () => {
-    const take = (value: unknown): unknown =>
-      new PieceReader().take({ isLast: true, bytes: serialize(value) });
-    expect(take([{ kind: "end-slot" }])).toEqual([{ kind: "end-slot" }]);
-    const long: unknown[] = [];
-    long.length = 4_000_000_000;
-    for (const bad of [long, [null], [1], {}, null, [{ kind: 1 }]])
-      expect(() => take(bad)).toThrow(TypeError);
+  test("bodies of a leased slot that hold what is no message, or end in one", () => {
+    const written = (value: unknown): Uint8Array => {
+      const writer = new BodyWriter();
+      writer.message(value as never);
+      return writer.take();
+    };
+    const read = (body: Uint8Array): unknown[] => {
+      const heard: unknown[] = [];
+      readDown(
+        body,
+        (message) => heard.push(message),
+        (call) => heard.push(argsOf(call)),
+      );
+      return heard;
+    };
+    const end = { kind: "end-slot" };
+    expect(read(written(end))).toEqual([end]);
+    for (const bad of [[end], [null], { kind: 1 }, {}]) expect(() => read(written(bad))).toThrow(TypeError);
+    const body = written(end);
+    for (let length = 1; length < body.length; length++)
+      expect(() => read(body.subarray(0, length))).toThrow();
+    expect(() => read(Uint8Array.of(99, 0, 0, 0, 0))).toThrow(RangeError);
   });
 });
 

@@ -30,6 +30,8 @@ export interface CallSlotData {
 
 export interface SlotBody {
   readonly isolation: Isolation;
+  /** Somebody there answers what is to be taken back ("take-back"). Absent: nobody does. */
+  readonly takesBack?: boolean;
   /** Takes what the slot says, in order. Set once, before the first turn of the event loop. */
   onMessage: (message: FromSlot) => void;
   /** Settles when it has ended. Never rejects. */
@@ -51,6 +53,8 @@ export interface BodyEnd {
   readonly signal: string | null;
   /** Its JavaScript heap had reached its limit. */
   readonly isHeapFull: boolean;
+  /** Tickets of calls that it had certainly not begun, as far as whoever watched it knows. Absent: that is not known. */
+  readonly unbegun?: readonly number[];
   /** What it threw, or why it could not be started. */
   readonly error: ErrorData | null;
   /** The system killed it to get memory, as far as is known. */

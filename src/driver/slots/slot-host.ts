@@ -22,6 +22,8 @@ export interface SlotEnd {
   readonly error: ErrorData;
   /** Somebody else ended it, as far as is known. */
   readonly isExternal: boolean;
+  /** Tickets of calls that it had certainly not begun, as far as its body knows. */
+  readonly unbegun: readonly number[];
 }
 
 /** An attempt that the slot runs. */
@@ -238,7 +240,7 @@ export class SlotHost {
       lastLines: this.lines.lines(),
       stack: this.stack,
     };
-    this.end = { error: slotError(facts), isExternal: isExternal(facts) };
+    this.end = { error: slotError(facts), isExternal: isExternal(facts), unbegun: end.unbegun ?? [] };
     this.attempt = null;
     this.call_ = null;
     for (const call of this.calls.values()) call.reject(fromErrorData(this.end.error));

@@ -3,7 +3,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { serialize } from "node:v8";
 import { crc32 } from "node:zlib";
 import { below, rng } from "../../../src/base/rng.ts";
 import { jobId, workerId, type AttemptId } from "../../../src/base/ids.ts";
@@ -13,14 +12,14 @@ import type { LogEntry } from "../../../src/core/log.ts";
 import { defaultLimits } from "../../../src/core/types.ts";
 import type { Envelope } from "../../../src/driver/links/door.ts";
 import type { FromWorker, ToWorker } from "../../../src/driver/links/messages.ts";
-import { LeasedSlots } from "../../../src/driver/nats/calls/leased-slots.ts";
+import { argsOf, BodyWriter, readDown } from "../../../src/driver/nats/calls/lease-body.ts";
 import { LeaseEnd } from "../../../src/driver/nats/calls/lease-end.ts";
-import { encodeFrame as encodePiece, type Down, type Up } from "../../../src/driver/nats/calls/lease-wire.ts";
+import { encodeFrame as encodePiece, type Down } from "../../../src/driver/nats/calls/lease-wire.ts";
 import { ClusterRun } from "../../../src/driver/nats/cluster-run.ts";
 import { encodeFrame } from "../../../src/driver/nats/frames.ts";
 import { JobSeat } from "../../../src/driver/nats/job-seat.ts";
-import type { SlotBody } from "../../../src/driver/slots/slot-body.ts";
 import type { SlotHost } from "../../../src/driver/slots/slot-host.ts";
+import { callForms } from "../../../src/protocol/calls.ts";
 import { damaged } from "./mutate.ts";
 import { must, type Victim } from "./receiver.ts";
 import { Wire } from "./wire.ts";
@@ -281,38 +280,38 @@ export function atSeat(): Promise<Victim> {
 
 const headBytes = 22;
 
-/** The worker's end of a leased slot, and what becomes of the messages. */
+/** The worker's end of a leased slot: bodies of messages and calls, in pieces. */
 export function atLease(): Promise<Victim> {
   const wire = new Wire();
   const chances = rng(7);
-  const leased = new LeasedSlots(wire.connection, {
-    isolation: "thread",
-    heapBytes: null,
-    bundles: "none",
-    runtime: "",
-  });
-  const body = { post: () => {}, end: () => {} } as unknown as SlotBody;
   let heard: Down[] = [];
-  let end: LeaseEnd<Up, Down> | null = null;
+  let end: LeaseEnd | null = null;
   const said: Down[] = [
     { kind: "load", key: "p1", module: "none", data: null },
     { kind: "define", target: 1, ref: { bundle: "/x/y.mjs", module: "m", name: "f" } },
+    { kind: "take-back", ticket: 7 },
+    { kind: "invoke", ticket: 8, target: 1, form: callForms[0], args: [1, "a", { b: [2, null] }] },
     { kind: "end-slot" },
   ] as unknown as Down[];
-  const piece = (messages: unknown, seq: number): Uint8Array =>
-    encodePiece({ seq, ack: 0, body: { isLast: true, bytes: serialize(messages) } });
+  const piece = (messages: readonly Down[], seq: number): Uint8Array => {
+    const body = new BodyWriter();
+    for (const message of messages) body.message(message);
+    return encodePiece({ seq, ack: 0, body: { isLast: true, bytes: body.take() } });
+  };
   const open = (): void => {
     end?.close();
     heard = [];
-    end = new LeaseEnd<Up, Down>(wire.connection, {
+    end = new LeaseEnd(wire.connection, {
       say: "up",
       hear: "down",
       heartbeatMs,
       lostTicks: 10,
-      said: (message) => {
-        heard.push(message);
-        leased["hear"](body, message);
-      },
+      said: (body) =>
+        readDown(
+          body,
+          (message) => void heard.push(message),
+          (call) => void argsOf(call),
+        ),
       lost: () => end!.close(),
     });
   };
@@ -328,7 +327,7 @@ export function atLease(): Promise<Victim> {
       open();
       let frame: Uint8Array;
       try {
-        frame = piece(JSON.parse(Buffer.from(bytes).toString("utf8")), 1);
+        frame = piece(JSON.parse(Buffer.from(bytes).toString("utf8")) as Down[], 1);
       } catch {
         frame = damaged(piece(said, 1), chances);
         if (below(chances, 2) === 0) frame = sealed(frame);

@@ -166,6 +166,34 @@ export function cancellation(world: World): void {
     expect(log.lines).toEqual([]);
   });
 
+  it("what is said not to have begun has not, and never does: small calls, some of them late", async () => {
+    const shoal = await world.connect({ slots: 2 });
+    const { says, waits } = shoal.use<Module>(moduleUrl);
+    const [gate, holds, log] = [world.gate(), world.log(), world.log()];
+    await Promise.all(Array.from({ length: 100 }, () => says(holds.file, "how little it takes")));
+    // Half of them are with a slot while their deadlines pass, behind one that is long.
+    const calls: Promise<unknown>[] = [];
+    const long: Promise<unknown>[] = [];
+    for (let n = 0; n < 400; n++) {
+      if (n % 200 === 100) long.push(waits(gate.file, holds.file, "long"));
+      calls.push(says.with({ deadlineMs: 1 + (n % 40) })(log.file, `${n}`));
+    }
+    const settled = await Promise.allSettled(calls);
+    gate.open();
+    await Promise.all(long);
+    await Promise.all(Array.from({ length: 100 }, () => says(holds.file, "all before have run")));
+    const said = new Set(log.lines);
+    expect(log.lines).toHaveLength(said.size);
+    for (const [n, result] of settled.entries()) {
+      if (result.status === "fulfilled") expect(said.has(`${n}`), `${n} has returned`).toBe(true);
+      else {
+        const { code, details } = result.reason as { code: string; details: { hasBegun: boolean } };
+        expect(code).toBe("DEADLINE_EXCEEDED");
+        if (!details.hasBegun) expect(said.has(`${n}`), `${n} has not begun`).toBe(false);
+      }
+    }
+  });
+
   it("a deadline of a call that runs aborts its signal", async () => {
     const log = world.log();
     const error = await rejection(world.fns.waitsForAbort.with({ deadlineMs: 100 })(log.file));

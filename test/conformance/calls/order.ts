@@ -2,7 +2,7 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { expect } from "vitest";
-import { rejection, type World } from "./world.ts";
+import { moduleUrl, rejection, type Module, type World } from "./world.ts";
 
 export function order(world: World): void {
   const { it } = world;
@@ -36,6 +36,26 @@ export function order(world: World): void {
       texts.map((text, n) => (n % 3 === 0 ? waits(gate.file, log.file, text) : says(log.file, text))),
     );
     expect(log.lines).toEqual(texts);
+  });
+
+  it("what waits behind a long call is taken over by another slot, and runs once", async () => {
+    const shoal = await world.connect({ slots: 2 });
+    const { waits } = shoal.use<Module>(moduleUrl);
+    const [open, gate] = [world.gate(), world.gate()];
+    const log = world.log();
+    open.open();
+    const many = (from: number): Promise<string>[] =>
+      Array.from({ length: 100 }, (_, n) => waits(open.file, log.file, `${from + n}`));
+    // How little they take is known from here on: slots are given several of them ahead.
+    await Promise.all(many(0));
+    const before = many(100);
+    const long = waits(gate.file, log.file, "long");
+    await Promise.all([...before, ...many(200)]); // while the long one runs
+    gate.open();
+    expect(await long).toBe("long");
+    expect(log.lines.toSorted()).toEqual(
+      ["long", ...Array.from({ length: 300 }, (_, n) => `${n}`)].toSorted(),
+    );
   });
 
   it("a call that throws is tried again as often as its retries say", async () => {

@@ -1,11 +1,14 @@
 // One end of a leased slot's conversation: messages are gathered while the program does not come back to its event loop,
 // go as one body over a session, and silence for too long is the other end's end.
 //
+// Not here: what a body holds (lease-body.ts).
+//
 // Owner of: the session, what is gathered.
 
 import { Session } from "../../links/session.ts";
 import type { ClusterConnection } from "../connection.ts";
 import { PatientTimers } from "../patient-timers.ts";
+import { BodyWriter } from "./lease-body.ts";
 import {
   decodeFrame,
   encodeFrame,
@@ -16,28 +19,29 @@ import {
   type Up,
 } from "./lease-wire.ts";
 
-export interface LeaseEndOptions<In> {
+export interface LeaseEndOptions {
   /** Where this end speaks, and where it listens. */
   readonly say: string;
   readonly hear: string;
   readonly heartbeatMs: number;
   /** Heartbeats of silence after which the other end counts as gone. */
   readonly lostTicks: number;
-  readonly said: (message: In) => void;
+  readonly said: (body: Uint8Array) => void;
   readonly lost: (why: string) => void;
 }
 
-export class LeaseEnd<Out extends Down | Up, In extends Down | Up> {
+export class LeaseEnd {
   private readonly connection: ClusterConnection;
-  private readonly options: LeaseEndOptions<In>;
+  private readonly options: LeaseEndOptions;
   private readonly session: Session<Piece, Piece>;
-  private readonly reader = new PieceReader<In>();
+  private readonly reader = new PieceReader();
   private readonly timers: PatientTimers;
   private readonly unsubscribe: () => void;
-  private gathered: Out[] = [];
+  private readonly writer = new BodyWriter();
+  private isFlushing = false;
   private isClosed = false;
 
-  constructor(connection: ClusterConnection, options: LeaseEndOptions<In>) {
+  constructor(connection: ClusterConnection, options: LeaseEndOptions) {
     this.connection = connection;
     this.options = options;
     this.timers = new PatientTimers(connection);
@@ -53,10 +57,26 @@ export class LeaseEnd<Out extends Down | Up, In extends Down | Up> {
     this.tick();
   }
 
-  say(message: Out): void {
-    if (this.isClosed) return;
-    this.gathered.push(message);
-    if (this.gathered.length === 1) queueMicrotask(() => this.flush());
+  /** Throws what cannot be sent. */
+  say(message: Down | Up): void {
+    if (!this.isClosed) this.out.message(message);
+  }
+
+  /** To write to: it goes when the program comes back to its event loop. */
+  get out(): BodyWriter {
+    if (!this.isFlushing) {
+      this.isFlushing = true;
+      queueMicrotask(() => {
+        this.isFlushing = false;
+        this.flush();
+      });
+    }
+    return this.writer;
+  }
+
+  /** To write to: it goes with what else is said, or with `flush`. */
+  get later(): BodyWriter {
+    return this.writer;
   }
 
   close(): void {
@@ -68,22 +88,19 @@ export class LeaseEnd<Out extends Down | Up, In extends Down | Up> {
     this.unsubscribe();
   }
 
-  private flush(): void {
-    const messages = this.gathered;
-    if (messages.length === 0 || this.isClosed) return;
-    this.gathered = [];
-    for (const piece of toPieces(messages, this.connection.payloadMax)) this.session.say(piece);
+  flush(): void {
+    if (this.isClosed || this.writer.size === 0) return;
+    for (const piece of toPieces(this.writer.take(), this.connection.payloadMax)) this.session.say(piece);
   }
 
   private take(piece: Piece): void {
-    let messages: readonly In[];
     try {
-      messages = this.reader.take(piece);
+      const body = this.reader.take(piece);
+      if (body !== null) this.options.said(body);
     } catch (error) {
       // What was said cannot be known, and so neither what comes after it.
-      return this.options.lost(`it is not understood: ${String(error)}`);
+      this.options.lost(`it is not understood: ${String(error)}`);
     }
-    for (const message of messages) this.options.said(message);
   }
 
   private tick(): void {

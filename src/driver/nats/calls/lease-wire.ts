@@ -1,12 +1,10 @@
 // How a call slot of a worker and the client that has leased it talk: the messages of protocol/calls.ts and a few more,
-// several in one body, bodies in pieces, pieces as frames of a session.
+// several in one body (lease-body.ts), bodies in pieces, pieces as frames of a session.
 //
 //   frame   1 byte: protocol version · seq f64 · ack f64 · 1 byte: 1 if more pieces follow · crc32 of the piece u32 · piece
-//   body    what v8.serialize gives of a list of messages
 //
 // Not here: order and loss (links/session.ts). Owner of: the pieces of a body that has not arrived as a whole.
 
-import { deserialize, serialize } from "node:v8";
 import { crc32 } from "node:zlib";
 import type { FromSlot, ToSlot } from "../../../protocol/slot.ts";
 import type { SessionFrame } from "../../links/session.ts";
@@ -63,42 +61,31 @@ export function decodeFrame(frame: Uint8Array): SessionFrame<Piece> | null {
 }
 
 /** A body as pieces, each of at most `bytesMax` with its head. */
-export function toPieces(messages: readonly (Down | Up)[], bytesMax: number): Piece[] {
-  const bytes = serialize(messages);
+export function toPieces(body: Uint8Array, bytesMax: number): Piece[] {
   const length = bytesMax - headBytes;
-  if (bytes.length <= length) return [{ isLast: true, bytes }];
+  if (body.length <= length) return [{ isLast: true, bytes: body }];
   const pieces: Piece[] = [];
-  for (let at = 0; at < bytes.length; at += length) {
-    pieces.push({ isLast: at + length >= bytes.length, bytes: bytes.subarray(at, at + length) });
+  for (let at = 0; at < body.length; at += length) {
+    pieces.push({ isLast: at + length >= body.length, bytes: body.subarray(at, at + length) });
   }
   return pieces;
 }
 
 /** Puts pieces together, which come in order. */
-export class PieceReader<Message> {
+export class PieceReader {
   private pieces: Uint8Array[] = [];
   private length = 0;
 
-  /** The messages of a body with its last piece, else none. Throws where that is not what the body holds. */
-  take({ isLast, bytes }: Piece): readonly Message[] {
-    if (isLast && this.pieces.length === 0) return messagesIn(bytes);
+  /** A body with its last piece, else null. */
+  take({ isLast, bytes }: Piece): Uint8Array | null {
+    if (isLast && this.pieces.length === 0) return bytes;
     this.length += bytes.length;
     if (this.length > bodyBytesMax) throw new RangeError(`a body of more than ${bodyBytesMax} bytes`);
     this.pieces.push(bytes);
-    if (!isLast) return [];
+    if (!isLast) return null;
     const body = Buffer.concat(this.pieces, this.length);
     this.pieces = [];
     this.length = 0;
-    return messagesIn(body);
+    return body;
   }
-}
-
-function messagesIn<Message>(body: Uint8Array): readonly Message[] {
-  const messages: unknown = deserialize(body);
-  // Few bytes can be a list of billions that are not there.
-  const isList = Array.isArray(messages) && messages.length <= body.length;
-  if (!isList || !messages.every((one) => typeof (one as { kind?: unknown } | null)?.kind === "string")) {
-    throw new TypeError("a body holds no messages");
-  }
-  return messages as Message[];
 }

@@ -1,17 +1,15 @@
 // The worker's side of leased slots: slots that take the calls of one client, on this machine. A client that falls silent
 // loses its slots.
 //
-// Not here: who calls what (the client's dispatcher). Owner of: the slots that are leased.
+// Not here: one of them (leased-slot.ts). Owner of: the slots that are leased, and the bell that all of them ring.
 
-import type { ToCallSlot } from "../../../protocol/calls.ts";
 import { toErrorData } from "../../../errors.ts";
-import type { Isolation, SlotBody } from "../../slots/slot-body.ts";
-import { SlotProcess } from "../../slots/slot-process.ts";
-import { SlotThread } from "../../slots/slot-thread.ts";
+import { AnswerBell } from "../../slots/calls/answer-bell.ts";
+import type { Isolation } from "../../slots/slot-body.ts";
 import type { ClusterConnection } from "../connection.ts";
 import { fetchBundle } from "../bundles.ts";
-import { LeaseEnd } from "./lease-end.ts";
-import type { Down, LeaseRequest, Up } from "./lease-wire.ts";
+import { LeasedSlot, type Define } from "./leased-slot.ts";
+import type { LeaseRequest } from "./lease-wire.ts";
 
 export interface LeasedSlotsOptions {
   readonly isolation: Isolation;
@@ -27,7 +25,8 @@ const leasesMax = 4096;
 export class LeasedSlots {
   private readonly connection: ClusterConnection;
   private readonly options: LeasedSlotsOptions;
-  private readonly slots = new Map<string, { readonly body: SlotBody; readonly end: LeaseEnd<Up, Down> }>();
+  private readonly slots = new Map<string, LeasedSlot>();
+  private bell: AnswerBell | null = null;
   private lastSlot = 0;
 
   constructor(connection: ClusterConnection, options: LeasedSlotsOptions) {
@@ -45,40 +44,50 @@ export class LeasedSlots {
     if (this.slots.size >= leasesMax) return `it has ${leasesMax} leased slots already`;
     const { isolation, heapBytes } = this.options;
     const { subjects } = this.connection;
-    const data = { preload: null, heapBytes, calls: { slot: ++this.lastSlot, shared: null } };
-    const body = isolation === "thread" ? new SlotThread(data) : new SlotProcess(data);
-    const end = new LeaseEnd<Up, Down>(this.connection, {
-      say: subjects.lease(worker, lease, "up"),
-      hear: subjects.lease(worker, lease, "down"),
-      heartbeatMs,
-      lostTicks,
-      said: (message) => this.hear(body, message),
-      lost: () => body.end(),
-    });
-    this.slots.set(lease, { body, end });
-    body.onMessage = (message) => end.say(message);
-    void body.ended.then((how) => {
-      end.say({ kind: "slot-ended", end: how });
-      end.close();
-      this.slots.delete(lease);
-    });
+    this.bell ??= new AnswerBell(
+      () => this.hear(),
+      () => this.flush(),
+    );
+    const slot = new LeasedSlot(
+      this.connection,
+      {
+        say: subjects.lease(worker, lease, "up"),
+        hear: subjects.lease(worker, lease, "down"),
+        heartbeatMs,
+        lostTicks,
+      },
+      {
+        slot: ++this.lastSlot,
+        isolation,
+        heapBytes,
+        doorbell: this.bell.doorbell,
+        localize: (message) => this.localize(message),
+      },
+    );
+    this.slots.set(lease, slot);
+    void slot.ended.then(() => this.slots.delete(lease));
     return null;
   }
 
   async close(): Promise<void> {
     const all = [...this.slots.values()];
-    for (const { body } of all) body.end();
-    await Promise.all(all.map(({ body }) => body.ended));
+    for (const slot of all) slot.end();
+    await Promise.all(all.map(({ ended }) => ended));
+    this.bell?.stop();
   }
 
-  private hear(body: SlotBody, message: Down): void {
-    if (message.kind === "end-slot") return body.end();
-    if (message.kind !== "define") return body.post(message);
-    void this.localize(message).then((local) => body.post(local));
+  private hear(): number {
+    let heard = 0;
+    for (const slot of this.slots.values()) heard += slot.hear();
+    return heard;
+  }
+
+  private flush(): void {
+    for (const slot of this.slots.values()) slot.flush();
   }
 
   /** The function, as it is on this machine. Its calls wait for it. */
-  private async localize(message: ToCallSlot & { kind: "define" }): Promise<ToCallSlot> {
+  private async localize(message: Define): Promise<Define> {
     const { bundles, runtime } = this.options;
     const { ref } = message;
     if (typeof ref?.bundle !== "string") return message; // the slot says what is wrong with it

@@ -10,23 +10,36 @@ import type { BodyEnd, SlotBody } from "../../slots/slot-body.ts";
 import type { AgentAnswer } from "../agent.ts";
 import { shipBundle } from "../bundles.ts";
 import type { ClusterConnection } from "../connection.ts";
+import { readUp } from "./lease-body.ts";
 import { LeaseEnd } from "./lease-end.ts";
-import type { Down, LeaseRequest, Up } from "./lease-wire.ts";
+import type { LeaseRequest, Up } from "./lease-wire.ts";
 
 const heartbeatMs = 1000;
 const lostTicks = 10;
 const leaseMs = 5000;
+/** How long a slot that was told to end is waited for: its worker knows what it had not begun. */
+const lastWordsMs = 1000;
+/**
+ * What a call with large values takes is also their way, at so many bytes a microsecond (100 MB/s): the slot is given
+ * fewer of such ahead, or their bytes would pile up between here and there. Below the least it does not count.
+ */
+const bytesAMicro = 100;
+const leastBytes = 4096;
 
 export class RemoteSlot implements SlotBody {
   readonly isolation = "process";
+  readonly takesBack = true;
   readonly rssBytes = null;
   readonly ended: Promise<BodyEnd>;
   onMessage: (message: FromSlot) => void = () => {};
   private readonly connection: ClusterConnection;
   private conclude: (end: BodyEnd) => void = () => {};
-  private end_: LeaseEnd<Down, Up> | null = null;
+  private end_: LeaseEnd | null = null;
   private queue: ToSlot[] = [];
   private isOver = false;
+  /** Calls that it was given, and that have not ended: the bytes of their arguments. */
+  private readonly held = new Map<number, number>();
+  private lastWords: NodeJS.Timeout | null = null;
 
   /** `pick` chooses the worker; what it throws is the slot's end. */
   constructor(connection: ClusterConnection, pick: () => Promise<string>) {
@@ -35,6 +48,7 @@ export class RemoteSlot implements SlotBody {
       this.conclude = (end) => {
         if (this.isOver) return;
         this.isOver = true;
+        clearTimeout(this.lastWords ?? undefined);
         this.end_?.close();
         resolve(end);
       };
@@ -48,9 +62,11 @@ export class RemoteSlot implements SlotBody {
   }
 
   end(): void {
+    if (this.isOver) return;
     this.end_?.say({ kind: "end-slot" });
-    // It ends there, told or by our silence; here it has ended now.
-    this.conclude(ended(null));
+    // It ends there, told or by our silence. Here it has ended now, if nothing depends on its last words.
+    if (this.held.size === 0 || this.connection.awayMs !== null) return this.conclude(ended(null));
+    this.lastWords ??= setTimeout(() => this.conclude(ended(null)), lastWordsMs);
   }
 
   setReferenced(): void {
@@ -66,12 +82,12 @@ export class RemoteSlot implements SlotBody {
     const { connection } = this;
     const { subjects } = connection;
     const lease = randomBytes(12).toString("hex");
-    const end = new LeaseEnd<Down, Up>(connection, {
+    const end = new LeaseEnd(connection, {
       say: subjects.lease(worker, lease, "down"),
       hear: subjects.lease(worker, lease, "up"),
       heartbeatMs,
       lostTicks,
-      said: (message) => this.hear(message),
+      said: (body) => readUp(body, (message, bytes) => this.hear(message, bytes)),
       lost: (why) => this.conclude(ended(lostError(worker, why))),
     });
     this.end_ = end;
@@ -85,6 +101,7 @@ export class RemoteSlot implements SlotBody {
   }
 
   private send(message: ToSlot): void {
+    if (message.kind === "invoke") return this.invoke(message);
     if (message.kind !== "define") return this.end_!.say(message);
     // Calls of it that come earlier wait for it there.
     const { bundle: file } = message.ref;
@@ -94,9 +111,30 @@ export class RemoteSlot implements SlotBody {
     );
   }
 
-  private hear(message: Up): void {
-    if (message.kind === "slot-ended") this.conclude(message.end);
-    else this.onMessage(message);
+  private invoke(message: ToSlot & { readonly kind: "invoke" }): void {
+    const { out } = this.end_!;
+    const before = out.size;
+    out.message(message);
+    this.held.set(message.ticket, out.size - before);
+  }
+
+  private hear(message: Up, bytes: number): void {
+    switch (message.kind) {
+      case "slot-ended":
+        return this.conclude(message.end);
+      case "taken-back":
+        this.held.delete(message.ticket);
+        break;
+      case "returned":
+      case "threw": {
+        const carried = bytes + (this.held.get(message.ticket) ?? 0);
+        this.held.delete(message.ticket);
+        const { runMicros } = message;
+        if (carried < leastBytes || runMicros === null) break;
+        return this.onMessage({ ...message, runMicros: runMicros + Math.round(carried / bytesAMicro) });
+      }
+    }
+    this.onMessage(message);
   }
 }
 

@@ -45,6 +45,30 @@ test("the highest load is where the p99 passes ten times the mean", () => {
   expect(highestLoad("dispatcher", shape)).toBeGreaterThan(0.9 * load);
 });
 
+/** As connect.ts has it for slots of workers; a round trip takes half a millisecond. */
+const far = { farMicros: 250, limits: { heldMicros: 2000, overdueMicros: 2000, heldMax: 64 } };
+
+test.each(["exponential", "bimodal", "rare"] as const)("slots that are far away: %s", (service) => {
+  const calls = workload({ ...of(service, 0.8), slots: 8, meanMicros: 200 });
+  const { responseMicros, starts, revokes, kept } = simulatePool(calls, { ...far, slots: 8 });
+  expect(responseMicros.some(Number.isNaN)).toBe(false);
+  expect(starts).toBe(60_000 + revokes - kept);
+  // The way there and back; and besides, what is known of a slot is old, and what is taken back takes that way again.
+  const ideal = idealQueue(calls, 8);
+  expect(quantile(responseMicros, 0.5)).toBeLessThan(quantile(ideal, 0.5) + 1000);
+  expect(quantile(responseMicros, 0.99)).toBeLessThan(1.25 * quantile(ideal, 0.99) + 2000);
+});
+
+test("slots that are far away: tiny calls wait behind a rare long one for some milliseconds at most", () => {
+  for (const load of [0.5, 0.95]) {
+    const calls = workload({ service: "rare", meanMicros: 20, load, slots: 16, calls: 100_000, seed: 7 });
+    const { responseMicros } = simulatePool(calls, { ...far, slots: 16 });
+    const ideal = idealQueue(calls, 16);
+    // Some dozen are behind each of the long ones, which take 10 ms.
+    expect(quantile(responseMicros, 0.99)).toBeLessThan(quantile(ideal, 0.99) + 6000);
+  }
+});
+
 test("tiny calls do not wait behind a rare long one while younger ones run elsewhere", () => {
   const shape = { service: "rare", meanMicros: 20, load: 0.95, slots: 16, calls: 200_000, seed: 7 } as const;
   const calls = workload(shape);

@@ -6,6 +6,8 @@
 //                    dispatcher ◀─ CallEnded ── tellMicros ── ends
 //                    RevokeCall ◀──────────▶ answered at once: what a slot holds is in shared memory
 //
+// Slots may be far away: then everything takes farMicros on its way, in both directions, and in order.
+//
 // Not modelled: the time that the main thread takes for an event, and that it may be busy with something else.
 //
 // Time here is in microseconds, with fractions. The machine is shown what a driver shows it, whole milliseconds; a
@@ -27,6 +29,8 @@ export interface PoolShape {
   readonly wakeMicros?: number;
   /** From the end of a call until the main thread has heard of it. Default 5. */
   readonly tellMicros?: number;
+  /** How far away the slots are: what is said takes so long to be heard, besides. Default 0: they share memory. */
+  readonly farMicros?: number;
   readonly limits?: Partial<DispatcherLimits>;
 }
 
@@ -44,6 +48,8 @@ interface Slot {
   /** Not begun, in order. */
   readonly held: CallNumber[];
   state: "idle" | "waking" | "busy";
+  /** What it runs. */
+  running: CallNumber | null;
 }
 
 interface Happening {
@@ -59,6 +65,7 @@ class Pool {
   private readonly calls: Workload;
   private readonly wakeMicros: number;
   private readonly tellMicros: number;
+  private readonly farMicros: number;
   private readonly machine: Dispatcher;
   private readonly slots: Slot[] = [];
   private readonly agenda = new Heap<Happening>((a, b) => a.at - b.at || a.order - b.order);
@@ -71,14 +78,18 @@ class Pool {
   private revokes = 0;
   private kept = 0;
 
-  constructor(calls: Workload, { slots, wakeMicros = 15, tellMicros = 5, limits = {} }: PoolShape) {
+  constructor(
+    calls: Workload,
+    { slots, wakeMicros = 15, tellMicros = 5, farMicros = 0, limits = {} }: PoolShape,
+  ) {
     this.calls = calls;
     this.wakeMicros = wakeMicros;
     this.tellMicros = tellMicros;
+    this.farMicros = farMicros;
     this.machine = createDispatcher(limits);
     this.responseMicros = new Float64Array(calls.arrivalMicros.length).fill(NaN);
     for (let slot = 0; slot < slots; slot++) {
-      this.slots.push({ slot, held: [], state: "idle" });
+      this.slots.push({ slot, held: [], state: "idle", running: null });
       this.tell({ kind: "SlotJoined", slot, canRevoke: true });
     }
   }
@@ -120,19 +131,11 @@ class Pool {
       case "StartCall": {
         const slot = this.slots[effect.slot]!;
         this.starts++;
-        slot.held.push(effect.call);
-        if (slot.state !== "idle") return;
-        slot.state = "waking";
-        return this.after(this.wakeMicros, () => this.beginNext(slot));
+        return this.there(() => this.hold(slot, effect.call));
       }
       case "RevokeCall": {
-        const { call, slot } = effect;
-        const at = this.slots[slot]!.held.indexOf(call);
         this.revokes++;
-        if (at >= 0) this.slots[slot]!.held.splice(at, 1);
-        else this.kept++;
-        this.answers.push({ kind: at >= 0 ? "CallRevoked" : "CallKept", call, slot });
-        return;
+        return this.there(() => this.takeBack(this.slots[effect.slot]!, effect.call));
       }
       case "SettleCall":
         this.responseMicros[effect.call - 1] = this.now - this.calls.arrivalMicros[effect.call - 1]!;
@@ -145,14 +148,38 @@ class Pool {
     }
   }
 
+  /** What is told a slot arrives. */
+  private there(arrive: () => void): void {
+    if (this.farMicros === 0) arrive();
+    else this.after(this.farMicros, arrive);
+  }
+
+  private hold(slot: Slot, call: CallNumber): void {
+    slot.held.push(call);
+    if (slot.state !== "idle") return;
+    slot.state = "waking";
+    this.after(this.wakeMicros, () => this.beginNext(slot));
+  }
+
+  private takeBack(slot: Slot, call: CallNumber): void {
+    const at = slot.held.indexOf(call);
+    if (at >= 0) slot.held.splice(at, 1);
+    else this.kept++;
+    const answer = { kind: at >= 0 ? "CallRevoked" : "CallKept", call, slot: slot.slot } as const;
+    if (this.farMicros === 0) this.answers.push(answer);
+    // What has ended was told before.
+    else if (at >= 0 || slot.running === call) this.after(this.farMicros, () => this.tell(answer));
+  }
+
   private beginNext(slot: Slot): void {
     const call = slot.held.shift();
     slot.state = call === undefined ? "idle" : "busy";
+    slot.running = call ?? null;
     if (call === undefined) return;
     const runMicros = this.calls.serviceMicros[call - 1]!;
     this.after(runMicros, () => {
       const ended = { kind: "CallEnded", call, slot: slot.slot, isFailure: false, runMicros } as const;
-      this.after(this.tellMicros, () => this.tell(ended));
+      this.after(this.tellMicros + this.farMicros, () => this.tell(ended));
       this.beginNext(slot);
     });
   }

@@ -11,11 +11,13 @@ const roundsMax = 16;
 export class AnswerBell {
   readonly doorbell = newDoorbell();
   private readonly hear: () => number;
+  private readonly rest: () => void;
   private isStopped = false;
 
-  /** `hear` takes all answers that are there, and returns how many there were. */
-  constructor(hear: () => number) {
+  /** `hear` takes all answers that are there, and returns how many there were; `rest` is called when there are no more. */
+  constructor(hear: () => number, rest: () => void = () => {}) {
     this.hear = hear;
+    this.rest = rest;
     void this.listen();
   }
 
@@ -29,10 +31,14 @@ export class AnswerBell {
       if (this.hear() > 0) {
         // Those who waited go on first: what they call next is on its way before the next wait begins.
         if (++rounds < roundsMax) await undefined;
-        else await new Promise((resolve) => setImmediate(resolve));
+        else {
+          this.rest();
+          await new Promise((resolve) => setImmediate(resolve));
+        }
         rounds %= roundsMax;
         continue;
       }
+      this.rest();
       listenTo(this.doorbell);
       const comes = ringComes(this.doorbell, rings);
       if (comes !== null) await comes;

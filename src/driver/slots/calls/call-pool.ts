@@ -13,7 +13,7 @@ import type {
   DispatcherEvent,
   DispatcherLimits,
 } from "../../../core/dispatcher/events.ts";
-import { fromErrorData, ShoalError, toErrorData, type ErrorData } from "../../../errors.ts";
+import { fromErrorData, ShoalError, toErrorData } from "../../../errors.ts";
 import type { FromCallSlot, NestedResult, TargetRef, Thrown } from "../../../protocol/calls.ts";
 import type {
   CallFigures,
@@ -25,6 +25,7 @@ import type {
   Target,
 } from "../../call-plane.ts";
 import type { MemoryLimits } from "../memory-limits.ts";
+import type { SlotEnd } from "../slot-host.ts";
 import { MemoryWatch } from "../memory-watch.ts";
 import { AnswerBell } from "./answer-bell.ts";
 import { Attendance } from "./attendance.ts";
@@ -200,6 +201,10 @@ export class CallPool implements CallPlane, CallSlotListener {
     this.callEnded(pending, !pending.isStream, runMicros);
   }
 
+  revoked({ call, lastSlot: slot }: PendingCall, isBack: boolean): void {
+    this.give({ kind: isBack ? "CallRevoked" : "CallKept", call, slot });
+  }
+
   blocked(pending: PendingCall, isBlocked: boolean): void {
     const { call } = pending;
     this.give({
@@ -251,15 +256,15 @@ export class CallPool implements CallPlane, CallSlotListener {
       this.joined.add(slot);
       this.startOthers();
     });
-    void slot.exited.then(({ error }) => this.slotExited(slot, error));
+    void slot.exited.then((end) => this.slotExited(slot, end));
   }
 
-  private slotExited(slot: CallSlot, error: ErrorData): void {
+  private slotExited(slot: CallSlot, { error, unbegun: known }: SlotEnd): void {
     slot.hear(); // what it had answered before
     this.slots.delete(slot.slot);
     if (this.isClosed) return;
     for (const pending of slot.streams()) pending.result = { isThrown: true, value: { error } };
-    const unbegun = slot.unbegun().map(({ call }) => call);
+    const unbegun = slot.unbegun(known).map(({ call }) => call);
     if (!this.joined.delete(slot)) this.failedStarts++;
     this.give({ kind: "SlotExited", slot: slot.slot, error, unbegun });
     this.nestedCalls.slotExited(slot);
@@ -292,6 +297,7 @@ export class CallPool implements CallPlane, CallSlotListener {
         return this.startCall(this.pending.get(effect.call)!, this.slots.get(effect.slot)!);
       case "RevokeCall": {
         const isBack = this.slots.get(effect.slot)!.revoke(this.pending.get(effect.call)!, effect.isEnding);
+        if (isBack === null) return;
         this.events.push({ kind: isBack ? "CallRevoked" : "CallKept", call: effect.call, slot: effect.slot });
         return;
       }

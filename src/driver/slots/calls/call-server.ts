@@ -117,6 +117,8 @@ export class CallServer {
         this.invoked.push({ ...message, args: unwrapAll(message.args) });
         this.ports.shared?.wake();
         return this.wake();
+      case "take-back":
+        return; // Who watches the slot knows what has begun, and answers.
       case "abort-call":
         return this.abort(message.ticket, message.reason);
       case "pull":

@@ -38,6 +38,8 @@ export interface CallSlotOptions extends Omit<SlotBodyOptions, "calls"> {
 export interface CallSlotListener {
   returned(pending: PendingCall, value: unknown, runMicros: number | null): void;
   threw(pending: PendingCall, thrown: Thrown, runMicros: number | null): void;
+  /** The answer of a slot that is far away to `revoke`. */
+  revoked(pending: PendingCall, isBack: boolean): void;
   blocked(pending: PendingCall, isBlocked: boolean): void;
   nested(slot: CallSlot, message: FromCallSlot & { kind: "nested" }): void;
   nestedCancelled(slot: CallSlot, nested: number): void;
@@ -53,6 +55,8 @@ export class CallSlot implements Carrier {
   private readonly byTicket = new Map<number, PendingCall>();
   private readonly byEntry: (PendingCall | undefined)[] = [];
   private readonly defined = new Set<number>();
+  /** It is elsewhere, and answers later what is to be taken back. */
+  private readonly isFar: boolean;
   /** When what runs now was first seen to run. */
   private seen: { readonly ticket: number; readonly work: SlotWork } | null = null;
 
@@ -71,6 +75,7 @@ export class CallSlot implements Carrier {
     }
     const body = { preload, heapBytes, calls: { slot, shared } };
     const carried = options.newBody?.() ?? newBody(isolation, body);
+    this.isFar = carried.takesBack === true;
     this.host = new SlotHost(slot, carried, heapBytes, () => this.work());
     this.host.setReferenced(false);
     this.host.listener = (message) => this.receive(message);
@@ -78,7 +83,7 @@ export class CallSlot implements Carrier {
 
   /** Whether what it has not begun can be taken back. */
   get canRevoke(): boolean {
-    return this.shared !== null;
+    return this.shared !== null || this.isFar;
   }
 
   get exited(): Promise<SlotEnd> {
@@ -96,7 +101,8 @@ export class CallSlot implements Carrier {
     const entry = this.shared?.claim() ?? -1;
     if (entry < 0) {
       // Moved here, though what takes it there copies: it is gone from the caller all the same.
-      const moved = transfer.length === 0 ? args : cloneAll(args, transfer);
+      const moved = transfer.length === 0 ? args : (pending.moved ?? cloneAll(args, transfer));
+      if (this.isFar && transfer.length > 0) pending.moved = moved; // it may be taken back
       this.post({ kind: "invoke", ticket: pending.ticket, target: target.number, form, args: moved });
     } else this.offer(pending, entry, transfer);
     pending.entry = entry;
@@ -134,8 +140,15 @@ export class CallSlot implements Carrier {
     this.payloads!.postMessage(wrapAll(args, moving), moving.buffers);
   }
 
-  /** Takes a call back that it has not begun; false: it has, or that cannot be known. `isEnding`: for good. */
-  revoke(pending: PendingCall, isEnding: boolean): boolean {
+  /**
+   * Takes a call back that it has not begun; false: it has, or that cannot be known; null: the listener is told later.
+   * `isEnding`: for good.
+   */
+  revoke(pending: PendingCall, isEnding: boolean): boolean | null {
+    if (this.isFar) {
+      this.post({ kind: "take-back", ticket: pending.ticket });
+      return null;
+    }
     // What was moved is gone from here: it cannot be given to another slot.
     if (pending.entry < 0 || (pending.request.transfer.length > 0 && !isEnding)) return false;
     if (!this.shared!.takeBack(pending.entry)) return false;
@@ -200,8 +213,9 @@ export class CallSlot implements Carrier {
     return [...this.byTicket.values()].filter(({ isStream }) => isStream);
   }
 
-  /** After its end: what it had certainly not begun. */
-  unbegun(): PendingCall[] {
+  /** After its end: what it had certainly not begun. `known`: tickets of such, as its body tells. */
+  unbegun(known: readonly number[]): PendingCall[] {
+    if (this.isFar) return known.flatMap((ticket) => this.byTicket.get(ticket) ?? []);
     return [...this.byTicket.values()].filter(
       // What was moved to it is lost with it.
       ({ entry, request }) => entry >= 0 && request.transfer.length === 0 && this.shared!.takeBack(entry),
@@ -241,6 +255,11 @@ export class CallSlot implements Carrier {
       case "threw":
         this.forget(pending);
         return this.listener.threw(pending, unwrapBuffers(message.thrown) as Thrown, message.runMicros);
+      case "taken-back":
+        this.forget(pending);
+        return this.listener.revoked(pending, true);
+      case "kept":
+        return this.listener.revoked(pending, false);
       case "streaming":
         pending.openSink().open();
         return pending.resolve(undefined);

@@ -32,6 +32,8 @@ export class PendingCall implements CallHandle {
   lastSlot = -1;
   /** What its slot gave, until the dispatcher says what that means. */
   result: { readonly isThrown: boolean; readonly value: unknown } | null = null;
+  /** What was moved by it, while a slot that is far away has it: a copy, so that it can go to another. Written by the slot. */
+  moved: readonly unknown[] | null = null;
   private sink: StreamSink | null = null;
   private ended: Ended | null = null;
   /** Why it was ended from here, besides its signal. Written by the pool. */
