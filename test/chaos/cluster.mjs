@@ -1,10 +1,11 @@
 // npm run chaos:cluster: word count on a cluster of real processes while one of everything is killed, every 2 seconds.
 //
 // A run: three workers (each slot a process), a cluster of nats-servers or one, and a client. Every `pace` one of them is
-// drawn and killed by SIGKILL: a slot, a worker, the client, a nats-server. What is killed is started again, the client
+// drawn and killed by SIGKILL: a slot, a worker, the client (which holds the coordinator), a nats-server. What is killed is started again, the client
 // with the same command; when its job has succeeded, its output is compared, and the next job begins, until there were
 // `kills` kills. Then the job that runs may end. What must hold: every end is exit code 0 · the output of each job is
-// that of a run on one machine, byte for byte · no task was finished twice, as each journal tells · afterwards no process
+// that of a run on one machine, byte for byte · no task was finished twice, as each journal tells (but those whose worker
+// was away when a client began, which are counted) · afterwards no process
 // is left, and no file but what lasts. The seed draws whom and when; what is running then, the machine decides.
 import { spawn } from "node:child_process";
 import fs from "node:fs";
@@ -236,14 +237,16 @@ async function chaos(seed, right) {
   if (stray.length > 0) problems.push(`left behind: ${stray.slice(0, 5).join(", ")}`);
   const jobs = path.join(project, ".shoal/jobs");
   let incarnations = 0;
+  let notFound = 0;
   for (const key of fs.existsSync(jobs) ? fs.readdirSync(jobs) : []) {
-    const journal = await checkFinishedOnce(path.join(jobs, key, "journal"));
+    const journal = await checkFinishedOnce(path.join(jobs, key, "journal"), true);
     incarnations += journal.incarnations;
+    notFound += journal.notFound;
     problems.push(...journal.violations.slice(0, 3));
   }
   if (problems.length === 0) fs.rmSync(directory, { recursive: true, force: true });
   else problems.push(`see ${directory}`);
-  return { seed, ...counts, incarnations, ms: Math.round(performance.now() - startedAt), problems };
+  return { seed, ...counts, incarnations, notFound, ms: Math.round(performance.now() - startedAt), problems };
 }
 
 async function clean() {
@@ -266,9 +269,10 @@ for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
     console.log(JSON.stringify(result));
     continue;
   }
-  const { slot, worker, client, nats, jobs, ms, problems } = result;
+  const { slot, worker, client, nats, jobs, incarnations, notFound, ms, problems } = result;
   console.log(
-    `seed ${seed}: killed ${slot} slots, ${worker} workers, ${client} clients, ${nats} nats-servers; ${jobs} jobs, ` +
+    `seed ${seed}: killed ${slot} slots, ${worker} workers, ${client} clients, ${nats} nats-servers; ${jobs} jobs by ` +
+      `${incarnations} clients, of which some did not find ${notFound} outputs; ` +
       `${(ms / 1000).toFixed(0)} s: ${problems.length === 0 ? "right" : "WRONG"}`,
   );
   for (const problem of problems) console.log(`  ${problem}`);

@@ -88,6 +88,7 @@ export class ClusterRun {
       {
         said: (worker, message) => this.hear(worker, message),
         lost: (worker, reason) => this.lose(worker, reason),
+        late: (_worker, message) => this.refuse(message),
         silent: (worker, isSilent) =>
           this.post(
             isSilent ? { kind: "WorkerPaused", worker, why: "silent" } : { kind: "WorkerResumed", worker },
@@ -201,6 +202,11 @@ export class ClusterRun {
     this.readers.delete(worker);
     this.onLeft();
     this.post({ kind: "WorkerLost", worker, reason }, null);
+  }
+
+  /** What a lost worker finished comes too late. The machine refuses it, and so the log tells that it did. */
+  private refuse(message: FromWorker): void {
+    if (message.kind === "report" && message.event.kind === "AttemptFinished") this.post(message.event, null);
   }
 
   private send(worker: WorkerId, frame: Envelope<ToWorker> | Gone): void {
