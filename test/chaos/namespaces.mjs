@@ -229,7 +229,7 @@ async function through(what, fault) {
     values["pause-ms"],
     "--quiet",
   ];
-  const state = ["--state-dir", path.join(directory, project, ".shoal")];
+  const state = ["--state", path.join(directory, project, ".shoal")];
   const began = performance.now();
   const client = shoal(
     "c",

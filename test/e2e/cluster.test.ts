@@ -222,6 +222,25 @@ describe("faults", () => {
     }
   });
 
+  test("what a worker holds of a job that ended while it was away is deleted when it is back", async () => {
+    const { project, workers } = await open(2, "away");
+    const blocks = (): string[] =>
+      readdirSync(project.at(".shoal/w1"), { recursive: true, encoding: "utf8" }).filter((name) =>
+        /blocks\/t\d+/.test(name),
+      );
+    try {
+      const running = run(project);
+      await until("blocks are there", () => blocks().length > 0);
+      workers[0]!.process.kill("SIGKILL");
+      expect((await running.ended).code).toBe(0);
+      expect(blocks()).not.toEqual([]);
+      await project.worker("--slots", "1", "--directory", ".shoal/w1");
+      await until("the blocks are deleted", () => blocks().length === 0);
+    } finally {
+      await project.close();
+    }
+  });
+
   test("NATS killed and started again: the job goes on", async () => {
     const own = await startNats();
     const project = new ClusterProject(`${own.url}/restart`);

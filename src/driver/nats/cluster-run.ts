@@ -21,6 +21,7 @@ import { blockToken } from "./block-server.ts";
 import { protocolVersion, type ClusterConnection } from "./connection.ts";
 import { encodeFrame, FrameReader, isFromWorker, isWorker } from "./frames.ts";
 import type { OpenJob } from "./open-job.ts";
+import { tellOver } from "./over.ts";
 import { PatientTimers } from "./patient-timers.ts";
 import type { Home } from "./held.ts";
 
@@ -287,7 +288,9 @@ export class ClusterRun {
       };
       this.onLeft();
     });
-    if (outcome.kind === "succeeded" && winnersHandOver(this.job)) {
+    if (outcome.kind !== "succeeded") return;
+    await tellOver(this.connection, this.job.spec.id);
+    if (winnersHandOver(this.job)) {
       const { results } = this.connection.subjects;
       await this.connection.deleteObjects(results, `${this.job.spec.id}/`).catch(() => {}); // they are small, and swept
     }
