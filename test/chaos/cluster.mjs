@@ -13,10 +13,10 @@ import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { importEngine } from "../../bench/engine.mjs";
-import { freePort, listens } from "../../bench/net.mjs";
 import { generator } from "../../bench/random.mjs";
 import { makeText } from "../../bench/text.mjs";
 import { cli, digest, Marked, newProject, root } from "./lab.mjs";
+import { Servers } from "./servers.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -93,38 +93,6 @@ function start(file, args, directory, log) {
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function until(what, isSo, ms = 60_000) {
-  const giveUpAt = performance.now() + ms;
-  while (!(await isSo())) {
-    if (performance.now() > giveUpAt) throw new Error(`waited in vain until ${what}`);
-    await pause(50);
-  }
-}
-
-/** The nats-servers of a run: one, or three that form a cluster. */
-async function startServers(directory) {
-  const ports = [];
-  const routes = [];
-  for (let n = 0; n < servers; n++) {
-    ports.push(await freePort());
-    routes.push(await freePort());
-  }
-  const all = ports.map((port, n) => ({
-    port,
-    args: [
-      ...`-a 127.0.0.1 -p ${port} -js -n n${n}`.split(" "),
-      "-sd",
-      path.join(directory, `nats-${n}`),
-      ...(servers === 1 ? [] : ["--cluster_name", "chaos", "--cluster", `nats://127.0.0.1:${routes[n]}`]),
-      ...(servers === 1 ? [] : ["--routes", routes.map((route) => `nats://127.0.0.1:${route}`).join(",")]),
-    ],
-  }));
-  for (const one of all)
-    one.running = start("nats-server", one.args, directory, path.join(directory, "nats.log"));
-  for (const { port } of all) await until("a nats-server listens", () => listens(port));
-  return all;
-}
-
 async function chaos(seed, right) {
   const random = generator(seed);
   const directory = newProject(lab, `cluster-${seed}`);
@@ -134,8 +102,8 @@ async function chaos(seed, right) {
   const problems = [];
   const counts = { slot: 0, worker: 0, client: 0, nats: 0, jobs: 0 };
   const startedAt = performance.now();
-  const nats = await startServers(directory);
-  const url = `nats://${nats.map(({ port }) => `127.0.0.1:${port}`).join(",")}`;
+  const nats = await Servers.start(servers, directory, marked.env);
+  const { url } = nats;
   const workerArgs = (n) => [
     cli,
     "worker",
@@ -188,10 +156,7 @@ async function chaos(seed, right) {
       if (client === null || client.isOver) return;
       client.child.kill("SIGKILL");
     } else {
-      const one = pick(nats);
-      one.running.child.kill("SIGKILL");
-      await one.running.ended;
-      one.running = start("nats-server", one.args, directory, path.join(directory, "nats.log"));
+      await nats.kill(pick(nats.all));
     }
     killed++;
     counts[kind]++;
@@ -224,7 +189,7 @@ async function chaos(seed, right) {
   await killing;
   for (const worker of team) worker.child.kill("SIGTERM");
   await Promise.race([Promise.all(team.map(({ ended }) => ended)), pause(15_000)]);
-  for (const { running } of nats) running.child.kill("SIGKILL");
+  nats.end();
   const left = await marked.allGone();
   if (left.length > 0) problems.push(`processes ${left.join(" ")} live on`);
   for (const pid of left) process.kill(pid, "SIGKILL");
