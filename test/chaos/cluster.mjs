@@ -93,6 +93,26 @@ function start(file, args, directory, log) {
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Names in a directory, which may be deleted meanwhile. */
+function namesIn(directory) {
+  try {
+    return fs.readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+/** What workers hold of jobs. */
+const blocksIn = (directory) =>
+  Array.from({ length: workers }, (_, n) => `w${n}/runs`).flatMap((runs) =>
+    namesIn(path.join(directory, runs)).flatMap((run) =>
+      ["blocks", "results", "fetched"].flatMap((kind) => {
+        const folder = path.join(runs, run, kind);
+        return namesIn(path.join(directory, folder)).map((name) => path.join(folder, name));
+      }),
+    ),
+  );
+
 async function chaos(seed, right) {
   const random = generator(seed);
   const directory = newProject(lab, `cluster-${seed}`);
@@ -168,7 +188,7 @@ async function chaos(seed, right) {
     }
   })();
 
-  while (killed < kills || counts.jobs === 0) {
+  do {
     startClient();
     const { code, signal } = await client.ended;
     if (signal === "SIGKILL") continue;
@@ -184,18 +204,20 @@ async function chaos(seed, right) {
     if (digest(output) !== right.digest) problems.push(`the output of job ${job} differs`);
     fs.rmSync(output, { recursive: true, force: true });
     job++;
-  }
+    // Whom the last kill hits is started again, too: the job that runs then ends.
+  } while (killed < kills || client.child.signalCode === "SIGKILL");
   isStopping = true;
   await killing;
+  // A worker that was killed last is told what is over when it is back.
+  const patience = performance.now() + 15_000;
+  while (blocksIn(directory).length > 0 && performance.now() < patience) await pause(100);
   for (const worker of team) worker.child.kill("SIGTERM");
   await Promise.race([Promise.all(team.map(({ ended }) => ended)), pause(15_000)]);
   nats.end();
   const left = await marked.allGone();
   if (left.length > 0) problems.push(`processes ${left.join(" ")} live on`);
   for (const pid of left) process.kill(pid, "SIGKILL");
-  const blocks = fs
-    .readdirSync(directory, { recursive: true, encoding: "utf8" })
-    .filter((name) => /^w\d+\/runs\/[^/]+\/(blocks|results|fetched)\/./.test(name));
+  const blocks = blocksIn(directory);
   if (blocks.length > 0)
     problems.push(`${blocks.length} blocks are left behind: ${blocks.slice(0, 3).join(", ")}`);
   const stray = fs.readdirSync(project).filter((name) => name !== ".shoal");
