@@ -35,10 +35,10 @@ export interface Driver {
   /** Lets the slots load the program now, rather than when it is first used. */
   preload?(program: ProgramRef): void;
   /**
-   * The blocks of earlier incarnations of a run that workers still hold: their sizes by attempt. Absent: those that are in
-   * the run's directory are all.
+   * The blocks of earlier incarnations of a run that workers still hold: their sizes by attempt. Who holds some of `wanted`
+   * may be away for a moment, and is waited for. Absent: those that are in the run's directory are all.
    */
-  held?(run: JobId): Promise<ReadonlyMap<AttemptId, number>>;
+  held?(run: JobId, wanted: ReadonlySet<AttemptId>): Promise<ReadonlyMap<AttemptId, number>>;
   /** Runs one job to its end. Never rejects for anything that happens to the job: that is an outcome. */
   run(job: DriverJob): Promise<JobOutcome>;
   /**

@@ -17,7 +17,12 @@ import {
   type ShuffleSpec,
   type TaskHost,
 } from "../data/contract.ts";
-import { chooseBounds, createShuffleReader, createShuffleWriter } from "../data/shuffle/shuffle.ts";
+import {
+  chooseBounds,
+  sortedPlaces,
+  createShuffleReader,
+  createShuffleWriter,
+} from "../data/shuffle/shuffle.ts";
 import { sinkNamed } from "../data/sinks.ts";
 import { sourceNamed } from "../data/sources.ts";
 import { isShoalError, ShoalError } from "../errors.ts";
@@ -28,7 +33,7 @@ import { operatorNamed } from "../plan/operators.ts";
 import type { Assignment } from "../protocol/assignment.ts";
 import type { AssignmentPayload, RunData } from "../protocol/run.ts";
 import { blockFile, resultFile } from "../store/scratch.ts";
-import { localInputs, type LocalInputs } from "./inputs.ts";
+import { localInputs, type InputsRequest, type LocalInputs } from "./inputs.ts";
 import { stagedFile, type StagedFile } from "../store/staged.ts";
 import { setTaskContext, type TaskContext } from "./context.ts";
 import type { ProgramHost } from "./program.ts";
@@ -67,6 +72,7 @@ export async function runAttempt(request: AttemptRequest, programHost: ProgramHo
     scratch: run.scratch,
     ca: run.ca ?? null,
     partition: stage.input.kind === "samples" ? null : assignment.index,
+    sorted: sortedOf(request, stage),
     meter,
     signal: host.signal,
   });
@@ -87,6 +93,13 @@ export async function runAttempt(request: AttemptRequest, programHost: ProgramHo
     inputs.release();
   }
   return { ...meter, runMs: performance.now() - startedAt, counters: Object.fromEntries(counters) };
+}
+
+/** For whoever fetches: which blocks of sorted runs this attempt's range is in. */
+function sortedOf({ assignment, fns }: AttemptRequest, { input }: StagePlan): InputsRequest["sorted"] {
+  if (input.kind !== "shuffle" || input.bounds === null) return null;
+  const spec = shuffleSpec(input.shuffle, fns);
+  return (runs, bounds) => sortedPlaces(spec, assignment.index, runs, bounds, newMeter());
 }
 
 async function pipe(

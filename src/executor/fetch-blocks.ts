@@ -12,7 +12,14 @@ import type { AttemptId } from "../base/ids.ts";
 import { BlocksLostError, type MapOutput } from "../data/contract.ts";
 import { ShoalError } from "../errors.ts";
 import type { Assignment, Peer } from "../protocol/assignment.ts";
-import { attemptsMax, headBytesMax, type BlocksHead, type BlocksRequest } from "../protocol/blocks.ts";
+import {
+  attemptsMax,
+  headBytesMax,
+  rangedMax,
+  type BlocksHead,
+  type BlocksRequest,
+  type Ranges,
+} from "../protocol/blocks.ts";
 import { blockFile } from "../store/scratch.ts";
 import { postBlocks } from "./block-request.ts";
 import type { InputsRequest, LocalInputs } from "./inputs.ts";
@@ -36,9 +43,17 @@ export async function fetchInputs(wanted: InputsRequest): Promise<LocalInputs> {
   try {
     mkdirSync(folder, { recursive: true });
     const since = performance.now();
-    for (const [which, locations] of assignment.inputs.entries()) {
-      const missing = locations.filter((_, i) => outputs[which]![i]!.file.startsWith(folder));
-      await fetchAll(wanted, folder, missing, which === 0 ? wanted.partition : null);
+    const missingOf = (which: number): Assignment["inputs"][number] =>
+      assignment.inputs[which]!.filter((_, i) => outputs[which]![i]!.file.startsWith(folder));
+    for (const which of assignment.inputs.keys()) {
+      const partition = which === 0 && wanted.sorted === null ? wanted.partition : null;
+      await fetchAll(wanted, folder, missingOf(which), { partition });
+    }
+    if (wanted.sorted !== null) {
+      const missing = missingOf(0);
+      const names = new Set<string>(missing.map(({ attempt }) => attempt));
+      const runs = outputs[0]!.filter(({ attempt }) => names.has(attempt));
+      await fetchAll(wanted, folder, missing, { ranges: wanted.sorted(runs, outputs[1]![0]!) });
     }
     wanted.meter.waitMs += performance.now() - since;
   } catch (error) {
@@ -48,29 +63,34 @@ export async function fetchInputs(wanted: InputsRequest): Promise<LocalInputs> {
   return { outputs, release };
 }
 
+/** Of each output: a partition and what is beside the blocks, or those bytes. */
+type What = { readonly partition: number | null } | { readonly ranges: ReadonlyMap<string, Ranges> };
+
 async function fetchAll(
   wanted: InputsRequest,
   folder: string,
   locations: Assignment["inputs"][number],
-  partition: number | null,
+  what: What,
 ): Promise<void> {
   const byWorker = new Map<string, AttemptId[]>();
   for (const { worker, attempt } of locations) {
+    if ("ranges" in what && (what.ranges.get(attempt) ?? []).length === 0) continue;
     byWorker.set(worker, [...(byWorker.get(worker) ?? []), attempt]);
   }
   const lost: AttemptId[] = [];
   const reasons: string[] = [];
+  const atOnce = "ranges" in what ? rangedMax : attemptsMax;
   const queue = [...byWorker].flatMap(([worker, attempts]) =>
-    Array.from({ length: Math.ceil(attempts.length / attemptsMax) }, (_, i) => ({
+    Array.from({ length: Math.ceil(attempts.length / atOnce) }, (_, i) => ({
       worker,
-      attempts: attempts.slice(i * attemptsMax, (i + 1) * attemptsMax),
+      attempts: attempts.slice(i * atOnce, (i + 1) * atOnce),
     })),
   );
   const work = async (): Promise<void> => {
     for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
       const { worker, attempts } = next;
       const left = new Set(attempts);
-      const why = await fetchFrom(wanted, folder, wanted.assignment.peers![worker], left, partition);
+      const why = await fetchFrom(wanted, folder, wanted.assignment.peers![worker], left, what);
       if (left.size === 0) continue;
       lost.push(...left);
       reasons.push(`${worker}: ${why}`);
@@ -78,8 +98,8 @@ async function fetchAll(
   };
   await Promise.all(Array.from({ length: workersAtOnce }, work));
   if (lost.length === 0) return;
-  const what = lost.length === 1 ? `the map output of ${lost[0]}` : `${lost.length} map outputs`;
-  throw new BlocksLostError(`${what} cannot be fetched (${reasons.join("; ")})`, lost);
+  const named = lost.length === 1 ? `the map output of ${lost[0]}` : `${lost.length} map outputs`;
+  throw new BlocksLostError(`${named} cannot be fetched (${reasons.join("; ")})`, lost);
 }
 
 /** Takes what arrives out of `left`. Returns why the rest did not. */
@@ -88,7 +108,7 @@ async function fetchFrom(
   folder: string,
   peer: Peer | undefined,
   left: Set<AttemptId>,
-  partition: number | null,
+  what: What,
 ): Promise<string> {
   if (peer === undefined) return "that worker is not there any more";
   let why = "";
@@ -96,7 +116,11 @@ async function fetchFrom(
     signal.throwIfAborted();
     if (tries > 1) await wait(retryAfterMs * (tries - 1), undefined, { signal });
     const { attempt: reader } = assignment;
-    const asked: BlocksRequest = { run, reader, token: peer.token, attempts: [...left], partition };
+    const common = { run, reader, token: peer.token, attempts: [...left] };
+    const asked: BlocksRequest =
+      "ranges" in what
+        ? { ...common, partition: null, ranges: rangesOf(what.ranges, left) }
+        : { ...common, partition: what.partition };
     try {
       const response = await postBlocks(peer.url, ca, JSON.stringify(asked), signal);
       if (response.statusCode !== 200) {
@@ -116,6 +140,12 @@ async function fetchFrom(
   }
   return why;
 }
+
+const rangesOf = (
+  all: ReadonlyMap<string, Ranges>,
+  attempts: ReadonlySet<AttemptId>,
+): Record<AttemptId, Ranges> =>
+  Object.fromEntries([...attempts].map((attempt) => [attempt, all.get(attempt) ?? []]));
 
 /** Reads answers until the stream ends: into files, each of its final size, with holes where nothing was sent. */
 async function take(
@@ -149,7 +179,8 @@ async function take(
       missing.set(head.attempt, head.missing);
       continue;
     }
-    const fd = onDisk(() => openSync(join(folder, head.attempt), "w"));
+    const file = join(folder, head.attempt);
+    const fd = onDisk(() => openSync(file, existsSync(file) ? "r+" : "w"));
     try {
       onDisk(() => ftruncateSync(fd, head.size));
       for (const [offset, length] of head.ranges) {

@@ -2,6 +2,7 @@
 
 import type { MapOutput, Meter } from "../data/contract.ts";
 import type { Assignment } from "../protocol/assignment.ts";
+import type { Ranges } from "../protocol/blocks.ts";
 import { blockFile } from "../store/scratch.ts";
 
 export interface InputsRequest {
@@ -12,6 +13,11 @@ export interface InputsRequest {
   readonly ca: string | null;
   /** Of the inputs of the first stage that is read, the partition; null: only what is beside the blocks. */
   readonly partition: number | null;
+  /**
+   * What is read of sorted runs, as their bounds tell, once what is beside their blocks is here; null: the first stage that
+   * is read has none.
+   */
+  readonly sorted: ((runs: readonly MapOutput[], bounds: MapOutput) => ReadonlyMap<string, Ranges>) | null;
   readonly meter: Meter;
   readonly signal: AbortSignal;
 }

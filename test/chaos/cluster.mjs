@@ -1,10 +1,11 @@
 // npm run chaos:cluster: word count on a cluster of real processes while one of everything is killed, every 2 seconds.
 //
 // A run: three workers (each slot a process), a cluster of nats-servers or one, and a client. Every `pace` one of them is
-// drawn and killed by SIGKILL: a slot, a worker, the client, a nats-server. What is killed is started again, the client
+// drawn and killed by SIGKILL: a slot, a worker, the client (which holds the coordinator), a nats-server. What is killed is started again, the client
 // with the same command; when its job has succeeded, its output is compared, and the next job begins, until there were
 // `kills` kills. Then the job that runs may end. What must hold: every end is exit code 0 · the output of each job is
-// that of a run on one machine, byte for byte · no task was finished twice, as each journal tells · afterwards no process
+// that of a run on one machine, byte for byte · no task was finished twice, as each journal tells (but those whose worker
+// was away when a client began, which are counted) · afterwards no process
 // is left, and no file but what lasts. The seed draws whom and when; what is running then, the machine decides.
 import { spawn } from "node:child_process";
 import fs from "node:fs";
@@ -12,10 +13,10 @@ import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { importEngine } from "../../bench/engine.mjs";
-import { freePort, listens } from "../../bench/net.mjs";
 import { generator } from "../../bench/random.mjs";
 import { makeText } from "../../bench/text.mjs";
 import { cli, digest, Marked, newProject, root } from "./lab.mjs";
+import { Servers } from "./servers.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -92,37 +93,25 @@ function start(file, args, directory, log) {
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function until(what, isSo, ms = 60_000) {
-  const giveUpAt = performance.now() + ms;
-  while (!(await isSo())) {
-    if (performance.now() > giveUpAt) throw new Error(`waited in vain until ${what}`);
-    await pause(50);
+/** Names in a directory, which may be deleted meanwhile. */
+function namesIn(directory) {
+  try {
+    return fs.readdirSync(directory);
+  } catch {
+    return [];
   }
 }
 
-/** The nats-servers of a run: one, or three that form a cluster. */
-async function startServers(directory) {
-  const ports = [];
-  const routes = [];
-  for (let n = 0; n < servers; n++) {
-    ports.push(await freePort());
-    routes.push(await freePort());
-  }
-  const all = ports.map((port, n) => ({
-    port,
-    args: [
-      ...`-a 127.0.0.1 -p ${port} -js -n n${n}`.split(" "),
-      "-sd",
-      path.join(directory, `nats-${n}`),
-      ...(servers === 1 ? [] : ["--cluster_name", "chaos", "--cluster", `nats://127.0.0.1:${routes[n]}`]),
-      ...(servers === 1 ? [] : ["--routes", routes.map((route) => `nats://127.0.0.1:${route}`).join(",")]),
-    ],
-  }));
-  for (const one of all)
-    one.running = start("nats-server", one.args, directory, path.join(directory, "nats.log"));
-  for (const { port } of all) await until("a nats-server listens", () => listens(port));
-  return all;
-}
+/** What workers hold of jobs. */
+const blocksIn = (directory) =>
+  Array.from({ length: workers }, (_, n) => `w${n}/runs`).flatMap((runs) =>
+    namesIn(path.join(directory, runs)).flatMap((run) =>
+      ["blocks", "results", "fetched"].flatMap((kind) => {
+        const folder = path.join(runs, run, kind);
+        return namesIn(path.join(directory, folder)).map((name) => path.join(folder, name));
+      }),
+    ),
+  );
 
 async function chaos(seed, right) {
   const random = generator(seed);
@@ -133,8 +122,8 @@ async function chaos(seed, right) {
   const problems = [];
   const counts = { slot: 0, worker: 0, client: 0, nats: 0, jobs: 0 };
   const startedAt = performance.now();
-  const nats = await startServers(directory);
-  const url = `nats://${nats.map(({ port }) => `127.0.0.1:${port}`).join(",")}`;
+  const nats = await Servers.start(servers, directory, marked.env);
+  const { url } = nats;
   const workerArgs = (n) => [
     cli,
     "worker",
@@ -187,10 +176,7 @@ async function chaos(seed, right) {
       if (client === null || client.isOver) return;
       client.child.kill("SIGKILL");
     } else {
-      const one = pick(nats);
-      one.running.child.kill("SIGKILL");
-      await one.running.ended;
-      one.running = start("nats-server", one.args, directory, path.join(directory, "nats.log"));
+      await nats.kill(pick(nats.all));
     }
     killed++;
     counts[kind]++;
@@ -202,7 +188,7 @@ async function chaos(seed, right) {
     }
   })();
 
-  while (killed < kills || counts.jobs === 0) {
+  do {
     startClient();
     const { code, signal } = await client.ended;
     if (signal === "SIGKILL") continue;
@@ -218,32 +204,36 @@ async function chaos(seed, right) {
     if (digest(output) !== right.digest) problems.push(`the output of job ${job} differs`);
     fs.rmSync(output, { recursive: true, force: true });
     job++;
-  }
+    // Whom the last kill hits is started again, too: the job that runs then ends.
+  } while (killed < kills || client.child.signalCode === "SIGKILL");
   isStopping = true;
   await killing;
+  // A worker that was killed last is told what is over when it is back.
+  const patience = performance.now() + 15_000;
+  while (blocksIn(directory).length > 0 && performance.now() < patience) await pause(100);
   for (const worker of team) worker.child.kill("SIGTERM");
   await Promise.race([Promise.all(team.map(({ ended }) => ended)), pause(15_000)]);
-  for (const { running } of nats) running.child.kill("SIGKILL");
+  nats.end();
   const left = await marked.allGone();
   if (left.length > 0) problems.push(`processes ${left.join(" ")} live on`);
   for (const pid of left) process.kill(pid, "SIGKILL");
-  const blocks = fs
-    .readdirSync(directory, { recursive: true, encoding: "utf8" })
-    .filter((name) => /^w\d+\/runs\/[^/]+\/(blocks|results|fetched)\/./.test(name));
+  const blocks = blocksIn(directory);
   if (blocks.length > 0)
     problems.push(`${blocks.length} blocks are left behind: ${blocks.slice(0, 3).join(", ")}`);
   const stray = fs.readdirSync(project).filter((name) => name !== ".shoal");
   if (stray.length > 0) problems.push(`left behind: ${stray.slice(0, 5).join(", ")}`);
   const jobs = path.join(project, ".shoal/jobs");
   let incarnations = 0;
+  let notFound = 0;
   for (const key of fs.existsSync(jobs) ? fs.readdirSync(jobs) : []) {
-    const journal = await checkFinishedOnce(path.join(jobs, key, "journal"));
+    const journal = await checkFinishedOnce(path.join(jobs, key, "journal"), true);
     incarnations += journal.incarnations;
+    notFound += journal.notFound;
     problems.push(...journal.violations.slice(0, 3));
   }
   if (problems.length === 0) fs.rmSync(directory, { recursive: true, force: true });
   else problems.push(`see ${directory}`);
-  return { seed, ...counts, incarnations, ms: Math.round(performance.now() - startedAt), problems };
+  return { seed, ...counts, incarnations, notFound, ms: Math.round(performance.now() - startedAt), problems };
 }
 
 async function clean() {
@@ -266,9 +256,10 @@ for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
     console.log(JSON.stringify(result));
     continue;
   }
-  const { slot, worker, client, nats, jobs, ms, problems } = result;
+  const { slot, worker, client, nats, jobs, incarnations, notFound, ms, problems } = result;
   console.log(
-    `seed ${seed}: killed ${slot} slots, ${worker} workers, ${client} clients, ${nats} nats-servers; ${jobs} jobs, ` +
+    `seed ${seed}: killed ${slot} slots, ${worker} workers, ${client} clients, ${nats} nats-servers; ${jobs} jobs by ` +
+      `${incarnations} clients, of which some did not find ${notFound} outputs; ` +
       `${(ms / 1000).toFixed(0)} s: ${problems.length === 0 ? "right" : "WRONG"}`,
   );
   for (const problem of problems) console.log(`  ${problem}`);

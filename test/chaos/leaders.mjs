@@ -5,7 +5,7 @@
 // are then made again.
 //
 // From SIGKILL to the first progress that the next leader tells, with the finished work taken over. The killed worker is
-// started again. At the end: the output is that of one machine, and no task was finished twice, as the journal tells.
+// started again, and so is the nats-server that --kill-nats kills with it. At the end: the output is that of one machine, and no task was finished twice, as the journal tells.
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
@@ -13,22 +13,24 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { clusterJobs, connect, workers as listWorkers } from "shoal";
 import { importEngine } from "../../bench/engine.mjs";
-import { freePort } from "../../bench/net.mjs";
 import { makeText } from "../../bench/text.mjs";
 import { cli, digest, Marked, newProject, root } from "./lab.mjs";
+import { Servers } from "./servers.mjs";
 
 const { values } = parseArgs({
   options: {
     kills: { type: "string", default: "30" },
     size: { type: "string", default: "64" },
     what: { type: "string", default: "lead" },
+    nats: { type: "string", default: "1" },
+    "kill-nats": { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 if (values.help) {
   console.log(
-    "usage: npm run chaos:leaders -- [--kills 30] [--size MiB] [--what lead|worker] [--json]\nKills whoever leads a submitted job; tells how long until another does.",
+    "usage: npm run chaos:leaders -- [--kills 30] [--size MiB] [--what lead|worker] [--nats 1|3] [--kill-nats] [--json]\nKills whoever leads a submitted job, and with --kill-nats a nats-server at the same time; tells how long until another leads.",
   );
   process.exit(0);
 }
@@ -40,12 +42,8 @@ const marked = new Marked();
 const { checkFinishedOnce } = await importEngine("test/checkers/finished-once.ts");
 const directory = newProject(lab, "leaders");
 
-const port = await freePort();
-const url = `nats://127.0.0.1:${port}`;
-spawn("nats-server", ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", path.join(directory, "nats")], {
-  stdio: "ignore",
-  env: marked.env,
-});
+const nats = await Servers.start(Number(values.nats), directory, marked.env);
+const { url } = nats;
 const team = new Map();
 function startWorker(n) {
   const log = fs.openSync(path.join(directory, `worker-${n}.log`), "a");
@@ -109,6 +107,7 @@ for (let kill = 0; kill < kills; kill++) {
   }
   const began = performance.now();
   process.kill(victim, "SIGKILL");
+  if (values["kill-nats"]) await nats.kill(nats.all[kill % nats.all.length]);
   await until("another leads it", async () => {
     const { leaders, state } = await jobs.info(id);
     return leaders > info.leaders || state === "succeeded";

@@ -67,6 +67,8 @@ describe("jobs on two workers", () => {
     ["03-classic-word-count.ts", "--input", "books/pg-*.txt"],
     ["04-inverted-index.ts", "--input", "books/pg-*.txt"],
     ["06-sort.ts", "--input", "books/pg-*.txt"],
+    // Ranges of keys that are parts of runs elsewhere.
+    ["06-sort.ts", "--input", "books/pg-*.txt", "--partitions", "7", "--split-size", "200k"],
   ])("%s gives the same bytes as on one machine", async (job, ...args) => {
     const here = await project.shoal(
       "run",
@@ -215,6 +217,25 @@ describe("faults", () => {
       expect(stderr).toMatch(/continues the run of .*: [1-9]\d* of \d+ tasks (is|are) finished already/);
       expect(code).toBe(0);
       expect(project.digest("out")).toBe(expected);
+    } finally {
+      await project.close();
+    }
+  });
+
+  test("what a worker holds of a job that ended while it was away is deleted when it is back", async () => {
+    const { project, workers } = await open(2, "away");
+    const blocks = (): string[] =>
+      readdirSync(project.at(".shoal/w1"), { recursive: true, encoding: "utf8" }).filter((name) =>
+        /blocks\/t\d+/.test(name),
+      );
+    try {
+      const running = run(project);
+      await until("blocks are there", () => blocks().length > 0);
+      workers[0]!.process.kill("SIGKILL");
+      expect((await running.ended).code).toBe(0);
+      expect(blocks()).not.toEqual([]);
+      await project.worker("--slots", "1", "--directory", ".shoal/w1");
+      await until("the blocks are deleted", () => blocks().length === 0);
     } finally {
       await project.close();
     }

@@ -50,7 +50,7 @@ export function blockPlaces(file: string, partition: number | null): BlockPlaces
 const lastWord = (fd: number, size: number): number => readAt(fd, size - 4, 4).readUInt32LE(0);
 
 /** Neighbours made one. */
-function joined(places: readonly (readonly [number, number])[]): [number, number][] {
+export function joined(places: readonly (readonly [number, number])[]): [number, number][] {
   const ranges: [number, number][] = [];
   for (const [offset, length] of places) {
     const last = ranges.at(-1);

@@ -15,6 +15,7 @@ import { createSortReader } from "./sort-reader.ts";
 import { createSortWriter } from "./sort-writer.ts";
 
 export { chooseBounds } from "./bounds.ts";
+export { sortedPlaces } from "./sort-reader.ts";
 
 /** Opens the file that one map attempt writes. Its base name is written into it, and checked when it is read. */
 export function createShuffleWriter(

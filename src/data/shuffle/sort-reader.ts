@@ -3,7 +3,7 @@
 // Equal keys come by map task, then by run, then as they are in the run: in input order. More runs than can be merged
 // at a time are merged in passes, neighbours with neighbours, through spilled runs.
 
-import type { MapOutput, RecordPosition, ShuffleReader, ShuffleSpec, TaskHost } from "../contract.ts";
+import type { MapOutput, Meter, RecordPosition, ShuffleReader, ShuffleSpec, TaskHost } from "../contract.ts";
 import { printKey, userKey, type HeldKey, type KeyForm } from "../keys/key.ts";
 import { compareKeys } from "../keys/order.ts";
 import type { Batch } from "./block.ts";
@@ -15,6 +15,7 @@ import {
   type BlockSource,
   type OpenOutput,
 } from "./block-file-reader.ts";
+import { joined } from "./block-places.ts";
 import { readRange, type Bound } from "./bounds.ts";
 import { ByteReader, DamagedError } from "./bytes.ts";
 import { tickEvery } from "./map-side.ts";
@@ -77,6 +78,31 @@ export function createSortReader(
       return { file: null, unit: "key", at: printKey(userKey(state.form, state.key)) };
     },
   };
+}
+
+/**
+ * Where in the files of `inputs` the blocks are that the reader of that range will read: for whom they are elsewhere, and
+ * what is beside the blocks is here. Offset and length, ascending.
+ */
+export function sortedPlaces(
+  spec: ShuffleSpec,
+  partition: number,
+  inputs: readonly MapOutput[],
+  bounds: MapOutput,
+  meter: Meter,
+): Map<string, [number, number][]> {
+  const sign = spec.descending ? -1 : 1;
+  const compare: Compare = (formA, a, formB, b) => compareKeys(formA, a, formB, b) * sign;
+  const range = readRange(bounds, partition, spec);
+  const places = new Map<string, [number, number][]>();
+  for (const output of openOutputs(inputs, spec, null, meter)) {
+    const { offsets, lengths } = output.index;
+    const blocks = piecesOf(output, range, compare).flatMap(({ start, end }) =>
+      offsets.slice(start, end).map((offset, i): [number, number] => [offset, lengths[start + i]!]),
+    );
+    places.set(output.output.attempt, joined(blocks.sort(([a], [b]) => a - b)));
+  }
+  return places;
 }
 
 /** The blocks of one run that may hold keys of the range: from `start` to `end`, as places in the index. */

@@ -35,6 +35,8 @@ export interface DoorListener<Address> {
   lost(worker: WorkerId, reason: string): void;
   /** It is suspected to be dead (φ ≥ 8, base/phi.ts), or was heard after all. */
   silent(worker: WorkerId, isSilent: boolean): void;
+  /** Said by a worker that was lost, after that: it counts for nothing. Told once of each message. */
+  late?(worker: WorkerId, message: FromWorker): void;
   /** Sends a frame to where a frame of that worker came from. It may be lost on the way. */
   send(to: Address, frame: Envelope<ToWorker> | Gone): void;
 }
@@ -55,7 +57,8 @@ export class Door<Address> {
   private readonly options: SessionOptions;
   private readonly listener: DoorListener<Address>;
   private readonly guests = new Map<WorkerId, Guest<Address>>();
-  private readonly gone = new Set<WorkerId>();
+  /** With the number of the last message that each was heard to say. */
+  private readonly gone = new Map<WorkerId, number>();
 
   constructor(epoch: number, process: Ticking, options: SessionOptions, listener: DoorListener<Address>) {
     this.epoch = epoch;
@@ -76,7 +79,11 @@ export class Door<Address> {
   }
 
   hear(from: Address, frame: Envelope<FromWorker>): void {
-    const { worker, epoch } = frame;
+    const { worker, epoch, seq, body } = frame;
+    if (body !== null && epoch === this.epoch && seq > (this.gone.get(worker) ?? Infinity)) {
+      this.gone.set(worker, seq);
+      this.listener.late?.(worker, body);
+    }
     if (this.gone.has(worker) || (epoch !== 0 && epoch !== this.epoch)) {
       return this.listener.send(from, { gone: worker, epoch: this.epoch });
     }
@@ -124,9 +131,10 @@ export class Door<Address> {
   }
 
   private lose(worker: WorkerId, reason: string): void {
-    this.guests.get(worker)!.session.close();
+    const { session } = this.guests.get(worker)!;
+    session.close();
     this.guests.delete(worker);
-    this.gone.add(worker);
+    this.gone.set(worker, session.lastReceived);
     this.listener.lost(worker, reason);
   }
 }

@@ -54,6 +54,11 @@ export class Session<Out, In> {
     return this.silent;
   }
 
+  /** The number of the last that was delivered. */
+  get lastReceived(): number {
+    return this.received;
+  }
+
   say(body: Out): void {
     const seq = ++this.lastSent;
     this.unacknowledged.push({ seq, body, age: 0 });

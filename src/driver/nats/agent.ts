@@ -21,6 +21,7 @@ import type { WhoRequest, WorkerInfo } from "./held.ts";
 import { JobSeat } from "./job-seat.ts";
 import { isRunId, objectInBytes } from "./json.ts";
 import { WorkerPlace } from "./worker-place.ts";
+import { watchOver } from "./over.ts";
 import { parseOpenJob, type OpenJob } from "./open-job.ts";
 
 export interface AgentOptions extends Omit<SlotPoolOptions, "onPrint"> {
@@ -69,6 +70,7 @@ export class Agent {
   private seat: JobSeat | null = null;
   private isSeating = false;
   private isDraining = false;
+  private isClosed = false;
   private idle: () => void = () => {};
   private unwatch: () => void = () => {};
 
@@ -121,6 +123,7 @@ export class Agent {
   /** Ends everything at once. */
   async close(): Promise<void> {
     this.isDraining = true;
+    this.isClosed = true;
     for (const unsubscribe of this.unsubscribes) unsubscribe();
     this.unsubscribeId();
     await this.seat?.leave({ keeps: false, isFenced: true });
@@ -144,6 +147,21 @@ export class Agent {
       ),
     );
     this.takeId(this.id);
+    watchOver(this.connection, (runs) => this.forget(runs)).then(
+      (unwatch) => (this.isClosed ? unwatch() : this.unsubscribes.push(unwatch)),
+      (error: unknown) =>
+        this.isClosed || this.options.onNote(`blocks of finished jobs stay for an hour: ${String(error)}`),
+    );
+  }
+
+  /** Those runs are over: their blocks, if some are here, are not wanted any more. */
+  private forget(runs: readonly string[]): void {
+    for (const run of runs) {
+      const folder = path.join(this.options.directory, "runs", run);
+      if (this.seat?.options.job.run === run || !existsSync(folder)) continue;
+      this.blocks.forget(run);
+      rmSync(folder, { recursive: true, force: true });
+    }
   }
 
   private takeId(id: WorkerId): void {

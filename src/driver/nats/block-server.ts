@@ -5,13 +5,14 @@
 // Owner of: the listener, and which runs are served from where.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { parseAttemptId } from "../../base/ids.ts";
+import { parseAttemptId, type AttemptId } from "../../base/ids.ts";
 import { blockPlaces } from "../../data/shuffle/block-places.ts";
-import { attemptsMax, type BlocksHead, type BlocksRequest } from "../../protocol/blocks.ts";
+import { attemptsMax, type BlocksHead, type BlocksRequest, type Ranges } from "../../protocol/blocks.ts";
 import { blockFile } from "../../store/scratch.ts";
 import type { TlsIdentity } from "./address.ts";
 
@@ -93,20 +94,23 @@ export class BlockServer {
     // The same answer to whoever names no run and whoever may not: a stranger learns nothing.
     if (served === undefined || !isRight(served, asked)) return refuse(403);
     response.writeHead(200, { "content-type": "application/octet-stream" });
-    for (const attempt of asked.attempts) await this.send(served, attempt, asked.partition, response);
+    for (const attempt of asked.attempts) await this.send(served, attempt, asked, response);
     response.end();
   }
 
   private async send(
     { scratch }: ServedRun,
     attempt: BlocksRequest["attempts"][number],
-    partition: number | null,
+    { partition, ranges }: BlocksRequest,
     response: ServerResponse,
   ): Promise<void> {
     const file = blockFile(scratch, attempt);
     let head: BlocksHead;
     try {
-      head = { attempt, ...blockPlaces(file, partition) };
+      head = {
+        attempt,
+        ...(ranges === undefined ? blockPlaces(file, partition) : within(file, ranges[attempt])),
+      };
     } catch (error) {
       const missing = (error as NodeJS.ErrnoException).code === "ENOENT" ? "it is missing" : String(error);
       return void (await write(response, `${JSON.stringify({ attempt, missing } satisfies BlocksHead)}\n`));
@@ -127,6 +131,18 @@ export class BlockServer {
       await handle.close();
     }
   }
+}
+
+/** What is asked for, if the file has it. */
+function within(file: string, ranges: Ranges | undefined): { size: number; ranges: Ranges } {
+  const { size } = statSync(file);
+  let at = 0;
+  for (const [offset, length] of ranges ?? []) {
+    if (offset < at || offset + length > size)
+      throw new Error(`it has no bytes ${offset} to ${offset + length}`);
+    at = offset + length;
+  }
+  return { size, ranges: ranges ?? [] };
 }
 
 /** Settles when there is room for more: that is the backpressure. */
@@ -156,7 +172,7 @@ async function readRequest(request: IncomingMessage): Promise<BlocksRequest | nu
     chunks.push(chunk as Buffer);
   }
   try {
-    const { run, reader, token, attempts, partition } = JSON.parse(
+    const { run, reader, token, attempts, partition, ranges } = JSON.parse(
       Buffer.concat(chunks).toString("utf8"),
     ) as Record<string, unknown>;
     const isWell =
@@ -164,12 +180,26 @@ async function readRequest(request: IncomingMessage): Promise<BlocksRequest | nu
       Array.isArray(attempts) &&
       attempts.length <= attemptsMax &&
       attempts.every((attempt) => typeof attempt === "string" && parseAttemptId(attempt) !== null) &&
-      (partition === null || (Number.isSafeInteger(partition) && (partition as number) >= 0));
-    return isWell ? ({ run, reader, token, attempts, partition } as BlocksRequest) : null;
+      (partition === null || isPlace(partition)) &&
+      (ranges === undefined || areRanges(ranges));
+    if (!isWell) return null;
+    const asked = { run, reader, token, attempts, partition } as BlocksRequest;
+    return ranges === undefined ? asked : { ...asked, ranges: ranges as Record<AttemptId, Ranges> };
   } catch {
     return null;
   }
 }
+
+const isPlace = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+
+const areRanges = (value: unknown): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  Object.values(value).every(
+    (ranges) =>
+      Array.isArray(ranges) &&
+      ranges.every((range) => Array.isArray(range) && range.length === 2 && range.every(isPlace)),
+  );
 
 function isRight({ secret }: ServedRun, { run, reader, token }: BlocksRequest): boolean {
   const expected = Buffer.from(blockToken(secret, run, reader));

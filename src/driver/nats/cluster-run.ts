@@ -22,6 +22,7 @@ import { protocolVersion, type ClusterConnection } from "./connection.ts";
 import { isFromWorker, isWorker } from "./frame-bodies.ts";
 import { encodeFrame, FrameReader } from "./frames.ts";
 import type { OpenJob } from "./open-job.ts";
+import { tellOver } from "./over.ts";
 import { PatientTimers } from "./patient-timers.ts";
 import type { Home } from "./held.ts";
 
@@ -89,6 +90,7 @@ export class ClusterRun {
       {
         said: (worker, message) => this.hear(worker, message),
         lost: (worker, reason) => this.lose(worker, reason),
+        late: (_worker, message) => this.refuse(message),
         silent: (worker, isSilent) =>
           this.post(
             isSilent ? { kind: "WorkerPaused", worker, why: "silent" } : { kind: "WorkerResumed", worker },
@@ -204,6 +206,11 @@ export class ClusterRun {
     this.post({ kind: "WorkerLost", worker, reason }, null);
   }
 
+  /** What a lost worker finished comes too late. The machine refuses it, and so the log tells that it did. */
+  private refuse(message: FromWorker): void {
+    if (message.kind === "report" && message.event.kind === "AttemptFinished") this.post(message.event, null);
+  }
+
   private send(worker: WorkerId, frame: Envelope<ToWorker> | Gone): void {
     const { subjects, payloadMax } = this.connection;
     for (const message of encodeFrame(frame, this.loop.stamp, payloadMax)) {
@@ -282,7 +289,9 @@ export class ClusterRun {
       };
       this.onLeft();
     });
-    if (outcome.kind === "succeeded" && winnersHandOver(this.job)) {
+    if (outcome.kind !== "succeeded") return;
+    await tellOver(this.connection, this.job.spec.id);
+    if (winnersHandOver(this.job)) {
       const { results } = this.connection.subjects;
       await this.connection.deleteObjects(results, `${this.job.spec.id}/`).catch(() => {}); // they are small, and swept
     }

@@ -1,5 +1,6 @@
 // Who is there, and who still holds blocks of a run: asked of all workers at once.
 
+import { setTimeout as wait } from "node:timers/promises";
 import type { AttemptId, WorkerId } from "../../base/ids.ts";
 import { ShoalError } from "../../errors.ts";
 import type { ClusterConnection } from "./connection.ts";
@@ -59,6 +60,8 @@ const isInfo = (info: Readonly<Record<string, unknown>>): boolean =>
 const waitMs = 2000;
 /** After the last answer for so long, no more are expected. */
 const stallMs = 300;
+const awayMs = 5000;
+const againMs = 250;
 
 /** All workers that answer, by number. */
 export async function askWorkers(
@@ -75,17 +78,27 @@ export async function askWorkers(
   return infos.sort((a, b) => Number(a.worker.slice(1)) - Number(b.worker.slice(1)));
 }
 
+/**
+ * Asks until all of `wanted` is held by somebody, or for `awayMs`: a worker that has just been killed holds its blocks again
+ * as soon as another process is in its place, and one whose NATS server has died is back in a moment.
+ */
 export async function askHolders(
   connection: ClusterConnection,
   run: string,
+  wanted: ReadonlySet<AttemptId>,
 ): Promise<{ readonly sizes: Map<AttemptId, number>; readonly homes: Map<AttemptId, Home> }> {
   const sizes = new Map<AttemptId, number>();
   const homes = new Map<AttemptId, Home>();
-  for (const { worker, url, blocks } of await askWorkers(connection, { run })) {
-    for (const [attempt, bytes] of blocks ?? []) {
-      sizes.set(attempt, bytes);
-      homes.set(attempt, { worker, url });
+  const until = performance.now() + awayMs;
+  for (;;) {
+    for (const { worker, url, blocks } of await askWorkers(connection, { run })) {
+      for (const [attempt, bytes] of blocks ?? []) {
+        sizes.set(attempt, bytes);
+        homes.set(attempt, { worker, url });
+      }
     }
+    if (performance.now() >= until || [...wanted].every((attempt) => sizes.has(attempt))) break;
+    await wait(againMs);
   }
   return { sizes, homes };
 }

@@ -71,8 +71,8 @@ export class NatsDriver implements Driver {
     return slot;
   }
 
-  async held(run: JobId): Promise<ReadonlyMap<AttemptId, number>> {
-    const { sizes, homes } = await askHolders(this.connection, run);
+  async held(run: JobId, wanted: ReadonlySet<AttemptId>): Promise<ReadonlyMap<AttemptId, number>> {
+    const { sizes, homes } = await askHolders(this.connection, run, wanted);
     this.homes.set(run, homes);
     return sizes;
   }

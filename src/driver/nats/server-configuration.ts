@@ -68,7 +68,7 @@ function user(role: Role, { cluster, passwords }: ServerWish): string {
 const tlsFiles = `cert_file: "${serverFiles.certificate}", key_file: "${serverFiles.key}", ca_file: "${serverFiles.authority}"`;
 
 // A server that hears nothing of a client for so long lets it go: it comes back, elsewhere if need be.
-const clientTls = `tls: { ${tlsFiles} }
+const clientTls = `tls: { ${tlsFiles}, timeout: 5 }
 ping_interval: "10s"
 `;
 

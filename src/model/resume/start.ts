@@ -8,7 +8,7 @@
 
 import { existsSync } from "node:fs";
 import path from "node:path";
-import type { JobId } from "../../base/ids.ts";
+import type { AttemptId, JobId } from "../../base/ids.ts";
 import { defaultSplitBytes } from "../../data/input/cut.ts";
 import { sinkNamed } from "../../data/sinks.ts";
 import type { OutputsAdopted } from "../../driver/driver.ts";
@@ -199,6 +199,20 @@ interface Beginning extends Recalled {
   readonly onBroken: () => void;
 }
 
+/** Finished map outputs: of stages that hand blocks to others. */
+function blocksOf({ finished, opened }: Past): ReadonlySet<AttemptId> {
+  const attempts = new Set<AttemptId>();
+  let first = 0;
+  for (const { tasks, output } of opened.stages) {
+    for (let task = first; output === "blocks" && task < first + tasks; task++) {
+      const work = finished.get(task);
+      if (work !== undefined) attempts.add(work.attempt);
+    }
+    first += tasks;
+  }
+  return attempts;
+}
+
 async function begin({
   request,
   directory,
@@ -220,7 +234,7 @@ async function begin({
       stages: prepared.stages,
       directory,
       output: transaction,
-      held: past === null ? null : ((await request.settings.driver.held?.(run)) ?? null),
+      held: past === null ? null : ((await request.settings.driver.held?.(run, blocksOf(past))) ?? null),
     });
     const isSame = changes?.kind === "none";
     const isElsewhere = request.settings.journalFile !== undefined;

@@ -103,10 +103,10 @@ export function cancellation(world: World): void {
     const fns = await world.alone();
     const log = world.log();
     const { slot } = await fns.contextOf();
-    const call = fns.computesForEver.with({ deadlineMs: 50 })(log.file);
+    const rejected = rejection(fns.computesForEver.with({ deadlineMs: 50 })(log.file));
     await log.has(1);
     const behind = fns.contextOf();
-    const error = await rejection(call);
+    const error = await rejected;
     expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { hasBegun: true, deadlineMs: 50 } });
     expect((await behind).slot).toBeGreaterThan(slot);
   });
