@@ -3,7 +3,7 @@
 // Not here: what the messages mean. Owner of: the client, whether NATS is away.
 
 import { jetstreamManager } from "@nats-io/jetstream";
-import { Kvm, type KV } from "@nats-io/kv";
+import { Kvm, type Bucket, type KV } from "@nats-io/kv";
 import { Objm, type ObjectStore } from "@nats-io/obj";
 import { connect, PermissionViolationError, type NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as wait } from "node:timers/promises";
@@ -18,6 +18,7 @@ const connectTimeoutMs = 3000;
 /** JetStream may be without a leader for a while: what it is asked is asked again for so long. */
 const patienceMs = 30_000;
 const listingMs = 3000;
+const freshMs = 86_400_000;
 const closingMs = 2000;
 
 export type Message = Readonly<Record<string, unknown>>;
@@ -201,7 +202,9 @@ export class ClusterConnection {
   async putObject(store: string, name: string, bytes: Uint8Array): Promise<void> {
     await this.patiently(`putting ${name} into ${store}`, async () => {
       const objects = await this.openStore(store);
-      if ((await objects.info(name))?.size === bytes.length) return;
+      const found = await objects.info(name);
+      // What is put again after a day counts as new, so that it is not swept under whoever uses it.
+      if (found?.size === bytes.length && Date.now() - Date.parse(found.mtime) < freshMs) return;
       await objects.putBlob({ name }, bytes);
     });
   }
@@ -216,6 +219,28 @@ export class ClusterConnection {
   async deleteObjects(store: string, prefix: string): Promise<void> {
     const objects = await this.openStore(store);
     for (const { name } of await objects.list()) if (name.startsWith(prefix)) await objects.delete(name);
+  }
+
+  async deleteObject(store: string, name: string): Promise<void> {
+    await this.patiently(`deleting ${name} of ${store}`, async () => {
+      const objects = await this.openStore(store);
+      if ((await objects.info(name)) !== null) await objects.delete(name);
+    });
+  }
+
+  async listObjects(store: string): Promise<{ readonly name: string; readonly changedAt: number }[]> {
+    const objects = await this.patiently(`listing ${store}`, async () =>
+      (await this.openStore(store)).list(),
+    );
+    return objects.map(({ name, mtime }) => ({ name, changedAt: Date.parse(mtime) }));
+  }
+
+  /** Of keys that were deleted some time ago nothing is kept, not even that they were there. */
+  async forgetDeletedKeys(): Promise<void> {
+    await this.patiently("tidying the bucket", async () => {
+      const bucket = (await this.openBucket()) as KV & Pick<Bucket, "purgeDeletes">;
+      await within(listingMs, bucket.purgeDeletes());
+    });
   }
 
   /** What was published has left, or NATS is away. */
