@@ -1,5 +1,6 @@
 // What a real server keeps of submitted jobs: by age and number, whole jobs, and nothing of those that are not over.
 
+import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { ClusterConnection } from "../../src/driver/nats/connection.ts";
 import { appendJournal, openJournals, readJournal } from "../../src/driver/nats/journal-messages.ts";
@@ -111,6 +112,11 @@ test("what runs left behind goes after a week, code that no kept job needs after
   expect(await names(bundles)).toEqual([`${bundleOf(1)}.mjs`, `${bundleOf(2)}.mjs`]);
   await sweepSubmitted(connection, now + 31 * dayMs, limits);
   expect(await names(bundles)).toEqual([`${bundleOf(1)}.mjs`]);
+  // Nothing of them is left, not even a note that they were there.
+  const { state } = await connection.use("asking", async (nc) =>
+    (await jetstreamManager(nc)).streams.info(`OBJ_${results}`),
+  );
+  expect(state.messages).toBe(2); // the value of s1, and what it is called
 });
 
 test("of many workers one sweeps at a time, and none that has just seen another do it", async () => {

@@ -4,7 +4,7 @@
 
 import { jetstreamManager } from "@nats-io/jetstream";
 import { Kvm, type Bucket, type KV } from "@nats-io/kv";
-import { Objm, type ObjectStore } from "@nats-io/obj";
+import { Objm, type ObjectInfo, type ObjectStore } from "@nats-io/obj";
 import { connect, PermissionViolationError, type NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as wait } from "node:timers/promises";
 import { ShoalError } from "../../errors.ts";
@@ -218,13 +218,14 @@ export class ClusterConnection {
 
   async deleteObjects(store: string, prefix: string): Promise<void> {
     const objects = await this.openStore(store);
-    for (const { name } of await objects.list()) if (name.startsWith(prefix)) await objects.delete(name);
+    for (const found of await objects.list())
+      if (found.name.startsWith(prefix)) await this.drop(store, found);
   }
 
   async deleteObject(store: string, name: string): Promise<void> {
     await this.patiently(`deleting ${name} of ${store}`, async () => {
-      const objects = await this.openStore(store);
-      if ((await objects.info(name)) !== null) await objects.delete(name);
+      const found = await (await this.openStore(store)).info(name);
+      if (found !== null) await this.drop(store, found);
     });
   }
 
@@ -277,6 +278,15 @@ export class ClusterConnection {
       }
       await wait(pauseMs, undefined, { ref: false });
     }
+  }
+
+  /** Whole, where the client would leave a note that there was an object of that name, for ever. */
+  private async drop(store: string, { name, nuid }: ObjectInfo): Promise<void> {
+    const { streams } = await jetstreamManager(this.nc, { checkAPI: false });
+    const coded = Buffer.from(name).toString("base64url");
+    const padded = coded.padEnd(Math.ceil(coded.length / 4) * 4, "=");
+    for (const subject of [`M.${padded}`, `C.${nuid}`])
+      await streams.purge(`OBJ_${store}`, { filter: `$O.${store}.${subject}` });
   }
 
   private async openBucket(): Promise<KV> {
