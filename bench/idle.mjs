@@ -1,6 +1,6 @@
 // npm run bench:idle: what a cluster costs that has nothing to do, and what heartbeats cost the coordinator of a job.
 //
-//   node bench/idle.mjs [--workers 4] [--slots 2] [--seconds 30] [--beating 1000] [--json]
+//   node bench/idle.mjs [--workers 4] [--slots 2] [--seconds 30] [--beating 1000] [--skip idle] [--json]
 //
 // Real processes on a real nats-server on loopback. CPU time is the kernel's, of each process and all that it has
 // started, over so many seconds, in per cent of one core. Then that of `shoal run` while so many workers (simulated, in
@@ -22,13 +22,14 @@ const { values } = parseArgs({
     slots: { type: "string", default: "2" },
     seconds: { type: "string", default: "30" },
     beating: { type: "string", default: "1000" },
+    skip: { type: "string", default: "" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 if (values.help) {
   console.log(
-    "usage: npm run bench:idle -- [--workers N] [--slots N] [--seconds N] [--beating N] [--json]\nCPU of workers with nothing to do, and of a coordinator whose workers send heartbeats only.",
+    "usage: npm run bench:idle -- [--workers N] [--slots N] [--seconds N] [--beating N] [--skip idle] [--json]\nCPU of workers with nothing to do, and of a coordinator whose workers send heartbeats only.",
   );
   process.exit(0);
 }
@@ -114,33 +115,36 @@ async function measure(what, team, others = {}) {
   return figure;
 }
 
-say(
-  `${workers} workers of ${slots} slots, ${seconds} s each, in per cent of a core (target ≤ ${limits.worker} % a worker)`,
-);
-const team = Array.from({ length: workers }, (_, n) =>
-  shoal("worker", "--cluster", url, "--slots", `${slots}`, "--directory", path.join(lab, `w${n + 1}`)),
-);
-await Promise.all(team.map((worker) => said(worker, "is ready")));
-await measure("nothing to do", team);
-
-let client = await forked("client.mjs", url, path.join(lab, "state"), "connected");
-await measure("a client is connected", team, { client });
-await end(client);
-
-client = await forked("client.mjs", url, path.join(lab, "state"), "called");
-await measure("a client holds slots for calls", team, { client });
-await end(client);
-
 writeFileSync(path.join(lab, "data.txt"), "a\nb\n");
 writeFileSync(
   path.join(lab, "count.ts"),
   'import { job, read } from "shoal";\nexport default job({ input: "data.txt" }, ({ input }) => read.lines(input).count());\n',
 );
-await succeeded(shoal("submit", "count.ts", "--cluster", url));
-await succeeded(shoal("attach", "s1", "--cluster", url));
-await measure("submitted jobs are over", team);
-for (const worker of team) await end(worker);
-const worst = Math.max(...figures.flatMap((figure) => figure.workers));
+async function idle() {
+  say(
+    `${workers} workers of ${slots} slots, ${seconds} s each, in per cent of a core (target ≤ ${limits.worker} % a worker)`,
+  );
+  const team = Array.from({ length: workers }, (_, n) =>
+    shoal("worker", "--cluster", url, "--slots", `${slots}`, "--directory", path.join(lab, `w${n + 1}`)),
+  );
+  await Promise.all(team.map((worker) => said(worker, "is ready")));
+  await measure("nothing to do", team);
+
+  let client = await forked("client.mjs", url, path.join(lab, "state"), "connected");
+  await measure("a client is connected", team, { client });
+  await end(client);
+
+  client = await forked("client.mjs", url, path.join(lab, "state"), "called");
+  await measure("a client holds slots for calls", team, { client });
+  await end(client);
+
+  await succeeded(shoal("submit", "count.ts", "--cluster", url));
+  await succeeded(shoal("attach", "s1", "--cluster", url));
+  await measure("submitted jobs are over", team);
+  for (const worker of team) await end(worker);
+}
+if (values.skip !== "idle") await idle();
+const worst = Math.max(0, ...figures.flatMap((figure) => figure.workers));
 
 // As many tasks as workers, in splits of one line.
 writeFileSync(
@@ -156,8 +160,18 @@ const without = await measure("a job that nobody works on", [], { coordinator })
 await end(coordinator);
 
 coordinator = runJob();
-await forked("workers.mjs", beatingUrl, beating);
+const generator = await forked("workers.mjs", beatingUrl, beating);
+/** Frames of the coordinator that the workers have heard. */
+const heard = () =>
+  new Promise((resolve) => {
+    generator.once("message", (told) => resolve(told.heard));
+    generator.send("heard?");
+  });
+const heardBefore = await heard();
 const beats = await measure(`heartbeats of ${beating} workers`, [], { coordinator });
+// One for each worker and second, or nothing was measured.
+const answered = (await heard()) - heardBefore;
+if (answered < beating * seconds * 0.9) throw new Error(`only ${answered} heartbeats were answered`);
 
 const target = (limits.coordinator * beating) / 1000;
 say(

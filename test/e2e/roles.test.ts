@@ -7,6 +7,8 @@ import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { roles, type Role } from "../../src/driver/nats/roles.ts";
 import { Subjects } from "../../src/driver/nats/subjects.ts";
 import { freePort, natsServer } from "../kit/nats.ts";
+import { ClusterConnection } from "../../src/driver/nats/connection.ts";
+import { sweepSubmitted } from "../../src/model/submitted/retention.ts";
 import { until } from "../kit/processes.ts";
 import { Project, type Running } from "./harness.ts";
 
@@ -93,6 +95,20 @@ test("a client runs and submits jobs, and calls functions; a viewer looks on", a
     "CLUSTER_REFUSED: the NATS server does not allow this role a publish on $",
   );
 }, 120_000);
+
+test("a worker may delete what is kept no longer", async () => {
+  const connection = await ClusterConnection.open(urls.worker, "a test");
+  const monthsMs = 100 * 86_400_000;
+  try {
+    const swept = await sweepSubmitted(connection, Date.now() + monthsMs);
+    expect(swept.jobs).toEqual(["s1"]);
+    expect(swept.objects.length).toBeGreaterThan(0);
+    const { stdout } = await project.shoal("jobs", "--cluster", "@cluster/viewer.url", "--json");
+    expect(JSON.parse(stdout)).toMatchObject({ jobs: [] });
+  } finally {
+    await connection.close();
+  }
+});
 
 /** Who may publish, and who may listen. */
 const matrix: readonly (readonly [string, readonly Role[], readonly Role[]])[] = [

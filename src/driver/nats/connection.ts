@@ -3,7 +3,7 @@
 // Not here: what the messages mean. Owner of: the client, whether NATS is away.
 
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { Kvm, type KV } from "@nats-io/kv";
+import { Kvm, type Bucket, type KV } from "@nats-io/kv";
 import { Objm, type ObjectStore } from "@nats-io/obj";
 import {
   connect,
@@ -17,7 +17,7 @@ import { ShoalError } from "../../errors.ts";
 import { inboxOf } from "./roles.ts";
 import { checkServer, parseClusterUrl, redacted, type ClusterAddress } from "./address.ts";
 import { isConflict, isRetryable, isTooFewServers, textOf, unreachable } from "./nats-errors.ts";
-import { deleteObjects, keysIn, readObject } from "./stored.ts";
+import { deleteObject, deleteObjects, keysIn, listObjects, readObject, type StoredObject } from "./stored.ts";
 import { Subjects } from "./subjects.ts";
 
 /** What must be the same on both sides of every wire. A worker of another one takes no part. */
@@ -30,6 +30,8 @@ const patienceMs = 30_000;
 const keyMs = 2000;
 const tooFewHint =
   "On a cluster of NATS servers three copies are kept: start three of them, or add ?replicas=1 to the address.";
+const tidyMs = 3000;
+const freshMs = 86_400_000;
 const closingMs = 2000;
 
 export type Message = Readonly<Record<string, unknown>>;
@@ -200,7 +202,9 @@ export class ClusterConnection {
   async putObject(store: string, name: string, bytes: Uint8Array): Promise<void> {
     await this.patiently(`putting ${name} into ${store}`, async () => {
       const objects = await this.openStore(store);
-      if ((await objects.info(name))?.size === bytes.length) return;
+      const found = await objects.info(name);
+      // What is put again after a day counts as new, so that it is not swept under whoever uses it.
+      if (found?.size === bytes.length && Date.now() - Date.parse(found.mtime) < freshMs) return;
       await objects.putBlob({ name }, bytes);
     });
   }
@@ -216,6 +220,26 @@ export class ClusterConnection {
     await this.patiently(`deleting ${prefix} from ${store}`, async () =>
       deleteObjects(this.nc, store, await this.openStore(store), prefix),
     );
+  }
+
+  async deleteObject(store: string, name: string): Promise<void> {
+    await this.patiently(`deleting ${name} from ${store}`, async () =>
+      deleteObject(this.nc, store, await this.openStore(store), name),
+    );
+  }
+
+  async listObjects(store: string): Promise<readonly StoredObject[]> {
+    return await this.patiently(`listing ${store}`, async () =>
+      listObjects(this.nc, store, await this.openStore(store)),
+    );
+  }
+
+  /** Of keys that were deleted some time ago nothing is kept, not even that they were there. */
+  async forgetDeletedKeys(): Promise<void> {
+    await this.patiently("tidying the bucket", async () => {
+      const bucket = (await this.openBucket()) as KV & Pick<Bucket, "purgeDeletes">;
+      await within(tidyMs, bucket.purgeDeletes());
+    });
   }
 
   /** What was published has left, or NATS is away. */

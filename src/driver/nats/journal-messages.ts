@@ -61,6 +61,19 @@ export async function appendJournal(
   });
 }
 
+/** Deletes a job's journal. */
+export async function purgeJournal(connection: ClusterConnection, job: string): Promise<void> {
+  const { journals } = connection.subjects;
+  await connection.use(`deleting the journal of ${job}`, async (nc) => {
+    const manager = await jetstreamManager(nc);
+    try {
+      await manager.streams.purge(journals, { filter: connection.subjects.journal(job) });
+    } catch (error) {
+      if (!/stream not found|404/i.test(textOf(error))) throw error;
+    }
+  });
+}
+
 /** The messages of a job's journal, in order, from number `first` on. */
 export async function* readJournal(
   connection: ClusterConnection,

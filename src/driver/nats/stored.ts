@@ -45,23 +45,60 @@ export async function readObject(
   return bytes;
 }
 
-/** Those whose names begin so. Nothing of them stays. */
+export interface StoredObject {
+  readonly name: string;
+  /** Unix milliseconds. */
+  readonly changedAt: number;
+}
+
+export async function listObjects(
+  nc: NatsConnection,
+  store: string,
+  objects: ObjectStore,
+): Promise<StoredObject[]> {
+  const found: StoredObject[] = [];
+  for (const { name } of await objectsIn(nc, store)) {
+    const info = await objects.info(name);
+    if (info !== null && !info.deleted) found.push({ name, changedAt: Date.parse(info.mtime) });
+  }
+  return found;
+}
+
+/** Those whose names begin so. */
 export async function deleteObjects(
   nc: NatsConnection,
   store: string,
   objects: ObjectStore,
   prefix: string,
 ): Promise<void> {
+  for (const { name } of await objectsIn(nc, store)) {
+    if (name.startsWith(prefix)) await deleteObject(nc, store, objects, name);
+  }
+}
+
+/** Nothing of it stays, where the client would leave a note that there was an object of that name. */
+export async function deleteObject(
+  nc: NatsConnection,
+  store: string,
+  objects: ObjectStore,
+  name: string,
+): Promise<void> {
   const stream = `OBJ_${store}`;
   const { streams } = await jetstreamManager(nc);
+  const info = await objects.info(name);
+  if (info === null) return;
+  await streams.purge(stream, { filter: `$O.${store}.C.${info.nuid}` });
+  const coded = Buffer.from(name).toString("base64url");
+  await streams.purge(stream, {
+    filter: `$O.${store}.M.${coded.padEnd(Math.ceil(coded.length / 4) * 4, "=")}`,
+  });
+}
+
+async function objectsIn(nc: NatsConnection, store: string): Promise<{ readonly name: string }[]> {
   const before = `$O.${store}.M.`;
-  for (const subject of await subjectsIn(nc, stream, `${before}>`)) {
-    const name = Buffer.from(subject.slice(before.length), "base64url").toString("utf8");
-    if (!name.startsWith(prefix)) continue;
-    const info = await objects.info(name);
-    if (info !== null) await streams.purge(stream, { filter: `$O.${store}.C.${info.nuid}` });
-    await streams.purge(stream, { filter: subject });
-  }
+  return (await subjectsIn(nc, `OBJ_${store}`, `${before}>`)).map((subject) => ({
+    name: Buffer.from(subject.slice(before.length), "base64url").toString("utf8"),
+  }));
 }
 
 async function subjectsIn(nc: NatsConnection, stream: string, filter: string): Promise<string[]> {

@@ -11,6 +11,7 @@ import path from "node:path";
 import { toErrorData, ShoalError } from "../../errors.ts";
 import type { ClusterConnection } from "../../driver/nats/connection.ts";
 import { defaultLeaseTimes, Lease, LeaseWatch } from "../../driver/nats/lease.ts";
+import { sweepFromTimeToTime } from "./retention.ts";
 import { changeRecord, isOver, jobKey, leaseKey, recordIn } from "./record.ts";
 
 export interface KeeperOptions {
@@ -53,6 +54,7 @@ export class JobKeeper {
   private readonly open = new Map<string, number>();
   private readonly led = new Map<string, Led>();
   private stopWatching: () => void = () => {};
+  private stopSweeping: () => void = () => {};
   private timer: NodeJS.Timeout | null = null;
   private isClosed = false;
 
@@ -69,12 +71,14 @@ export class JobKeeper {
       else this.open.set(id, record.epoch);
     });
     void this.lookForEver();
+    this.stopSweeping = sweepFromTimeToTime(this.connection, this.options.onNote);
   }
 
   /** Leads no more: others may, at once. */
   async close(): Promise<void> {
     this.isClosed = true;
     this.stopWatching();
+    this.stopSweeping();
     if (this.timer !== null) clearTimeout(this.timer);
     await Promise.all(
       [...this.led.values()].map(async ({ lease, child }) => {
