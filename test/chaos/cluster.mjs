@@ -75,6 +75,8 @@ const command = (output) => [
   `${Math.max(1, Math.floor((size * 1024) / 64))}k`,
   "--partitions",
   "16",
+  // The client is the coordinator, so that it can be killed as one.
+  "--attached",
 ];
 
 function start(file, args, directory, log) {

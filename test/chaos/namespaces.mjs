@@ -24,6 +24,7 @@ const { values } = parseArgs({
     stop: { type: "string", default: "30" },
     only: { type: "string", default: "same,worker,coordinator,servers,stop" },
     input: { type: "string" },
+    s3: { type: "boolean", default: false },
     env: { type: "string", multiple: true, default: [] },
     subnet: { type: "string", default: "10.231.77" },
     "nats-server": { type: "string", default: process.env.SHOAL_NATS_SERVER ?? "nats-server" },
@@ -43,6 +44,7 @@ Runs jobs on a cluster of network namespaces, over TLS, and breaks it. Needs roo
   --stop <s>           how long a worker is stopped (default 30)
   --only <list>        of: same, worker, coordinator, servers, stop (default: all)
   --input <address>    what word count, sort and join read, instead of a text that is made here
+  --s3                 word count, sort and join read from, and write to, a bucket of an S3 server (Ceph's) that all reach
   --env <NAME=value>   for the workers and the client, and the run on one machine; may be repeated
   --subnet <a.b.c>     of the machines; .254 is this side of their bridge (default 10.231.77)
   --nats-server <file> (default: SHOAL_NATS_SERVER, or the one on PATH)
@@ -74,6 +76,7 @@ const directory = newProject(labFolder, "namespaces");
 const problems = [];
 const figures = {};
 let lab = null;
+let clientEnv = {};
 
 function cleanUp(keeps) {
   for (const pid of marked.living()) process.kill(pid, "SIGKILL");
@@ -104,7 +107,7 @@ async function until(what, isSo, ms = 60_000) {
 /** A process on a machine, or here (`name` null); what it says goes to `<log>.log`. */
 function start(name, command, args, { cwd = directory, log }) {
   const out = fs.openSync(path.join(directory, `${log}.log`), "a");
-  const options = { cwd, env, stdio: ["ignore", out, out] };
+  const options = { cwd, env: name === "c" ? { ...env, ...clientEnv } : env, stdio: ["ignore", out, out] };
   const child = name === null ? spawn(command, args, options) : lab.spawn(name, command, args, options);
   fs.closeSync(out);
   const one = { child, name, isOver: false };
@@ -158,29 +161,65 @@ async function runHere(job, from, mib, more) {
   return found;
 }
 
+/** Where word count, sort and join read and write. */
+const shared = {
+  input,
+  output: path.join(directory, "out-same"),
+  digest: () => digest(shared.output),
+  clear: () => fs.rmSync(shared.output, { recursive: true, force: true }),
+};
+
+let s3 = null;
+
+/** The same text in a bucket. Credentials are in the environment of all machines; the endpoint travels with the job. */
+async function useBucket() {
+  const { startS3, Bucket } = await importEngine("test/kit/s3.ts", "src/store/objects/bucket.ts");
+  s3 = await startS3(lab.hostAddress);
+  const { AWS_ENDPOINT_URL_S3, ...credentials } = s3.env;
+  Object.assign(env, credentials, { SHOAL_CACHE_BYTES: "0" });
+  Object.assign(process.env, s3.env);
+  await s3.makeBucket("shared");
+  const bucket = new Bucket({ bucket: "shared", store: { endpoint: s3.endpoint, region: null } });
+  await bucket.upload("in/text", input);
+  clientEnv = { AWS_ENDPOINT_URL_S3 };
+  shared.input = "s3://shared/in";
+  shared.output = "s3://shared/out";
+  const keys = async () => [...(await bucket.list("out/", true)).objects.keys()];
+  shared.digest = async () => {
+    const folder = path.join(directory, "copy");
+    fs.mkdirSync(folder);
+    for (const key of await keys())
+      fs.writeFileSync(path.join(folder, path.basename(key)), await bucket.read(key, null, 0, Infinity));
+    const found = digest(folder);
+    fs.rmSync(folder, { recursive: true });
+    return found;
+  };
+  shared.clear = async () => bucket.delete(await keys());
+}
+
 async function same() {
   for (const [name, job] of Object.entries(jobs)) {
     const right = await runHere(job, input, Number(values.size), []);
-    const output = path.join(directory, "out-same");
+    const { output } = shared;
     const began = performance.now();
     const args = [
       "run",
       job,
       "--input",
-      input,
+      shared.input,
       "--output",
       output,
       "--quiet",
       ...splits(Number(values.size)),
     ];
     const code = await shoal("c", [...args, ...cluster], "client").ended;
-    const isSame = code === 0 && digest(output) === right;
+    const isSame = code === 0 && (await shared.digest()) === right;
     if (!isSame) problems.push(`${name}: exit code ${code}, output differs: ${tail("client")}`);
     note(
-      `${name}: ${isSame ? "the same bytes as on one machine" : "WRONG"}, ${seconds(performance.now() - began)}`,
+      `${name}${values.s3 ? " over a bucket" : ""}: ${isSame ? "the same bytes as on one machine" : "WRONG"}, ${seconds(performance.now() - began)}`,
     );
     figures[name] = isSame;
-    fs.rmSync(output, { recursive: true, force: true });
+    await shared.clear();
   }
 }
 
@@ -233,7 +272,7 @@ async function through(what, fault) {
   const began = performance.now();
   const client = shoal(
     "c",
-    [...args, ...state, ...splits(Number(values["long-size"])), ...cluster],
+    [...args, ...state, ...splits(Number(values["long-size"])), ...cluster, "--attached"],
     "client",
   );
   const count = async () => (await journalOf(project)).finished.length;
@@ -296,6 +335,7 @@ try {
   lab = new NetLab([...serverNames, ...workerNames, "c"], values.subnet);
   const hosts = serverNames.flatMap((name) => ["--host", lab.address(name)]);
   if ((await shoal(null, ["cluster", "init", ...hosts], "init").ended) !== 0) throw new Error(tail("init"));
+  if (values.s3) await useBucket();
   const servers = new Map(serverNames.map((name) => [name, startServer(name)]));
   const team = new Map(workerNames.map((name) => [name, startWorker(name)]));
   await until("the workers are ready", () => workerNames.every((name) => said(name).includes("is ready")));
@@ -334,6 +374,7 @@ try {
   for (const { child } of team.values()) child.kill("SIGTERM");
   await Promise.race([Promise.all([...team.values()].map(({ ended }) => ended)), pause(15_000)]);
   for (const { child } of servers.values()) child.kill("SIGKILL");
+  await s3?.close();
   const left = await marked.allGone();
   if (left.length > 0) problems.push(`processes ${left.join(" ")} live on`);
   const blocks = fs

@@ -46,6 +46,11 @@ export class NetLab {
     }
   }
 
+  /** Of this side of the bridge. */
+  get hostAddress() {
+    return `${this.subnet}.254`;
+  }
+
   address(name) {
     return `${this.subnet}.${this.names.indexOf(name) + 1}`;
   }

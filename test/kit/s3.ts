@@ -27,7 +27,8 @@ export const hasS3Server = (): boolean => programs.every((name) => spawnSync("wh
 
 const keys = { AWS_ACCESS_KEY_ID: "test1234", AWS_SECRET_ACCESS_KEY: "test12345678" };
 
-export async function startS3(): Promise<S3Server> {
+/** The gateway listens on `host`; what is behind it, on loopback. */
+export async function startS3(host = "127.0.0.1"): Promise<S3Server> {
   const directory = mkdtempSync(path.join(tmpdir(), "shoal-s3-"));
   const [port, monitorPort, olderPort] = [await freePort(), await freePort(), await freePort()];
   const at = (...names: string[]): string => path.join(directory, ...names);
@@ -73,7 +74,7 @@ osd class dir = ${classes}
 osd class load list = *
 osd class default list = *
 [client.rgw]
-rgw frontends = beast endpoint=127.0.0.1:${port} tcp_nodelay=1
+rgw frontends = beast endpoint=${host}:${port} tcp_nodelay=1
 rgw data = ${at("rgw")}
 rgw thread pool size = 32
 rgw enable usage log = false
@@ -124,7 +125,7 @@ rgw lifecycle work time = 00:00-00:01
   run("ceph", asked, JSON.stringify({ cephx_secret: secret }));
   run("ceph-osd", ["-c", conf, "-i", "0", "--mkfs", "--osd-uuid", osd]);
   start("ceph-osd", "-i", "0");
-  const endpoint = `http://127.0.0.1:${port}`;
+  const endpoint = `http://${host}:${port}`;
   const answers = (): Promise<boolean> =>
     fetch(endpoint).then(
       ({ ok }) => ok,
