@@ -1,5 +1,8 @@
 // What a real server keeps of submitted jobs: by age and number, whole jobs, and nothing of those that are not over.
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { ClusterConnection } from "../../src/driver/nats/connection.ts";
@@ -16,6 +19,7 @@ import { SweepTurn, sweepSubmitted } from "../../src/model/submitted/retention.t
 import { noMounts } from "../../src/protocol/place.ts";
 import { startNats, type NatsServer } from "../kit/nats.ts";
 import { shoal as built } from "../kit/built.ts";
+import { until } from "../kit/processes.ts";
 
 const dayMs = 86_400_000;
 const now = Date.now();
@@ -151,4 +155,23 @@ test("a record that nobody can read, or of a later version, is left alone, and k
   await sweepSubmitted(connection, now + 100 * dayMs, limits);
   expect(await connection.getKey(jobKey("s2"))).not.toBeNull();
   expect(await connection.getKey(jobKey("s3"))).not.toBeNull();
+});
+
+test("a damaged record ends no worker: it goes on to lead what it can read", async () => {
+  await connection.setKey(jobKey("s1"), "no record", null);
+  await connection.setKey(jobKey("s2"), JSON.stringify({ format: 2, id: "s2" }), null);
+  await keep(3, "queued", null);
+  await connection.deleteKey(leaseKey("s3"));
+  const directory = mkdtempSync(path.join(tmpdir(), "shoal-kept-"));
+  const notes: string[] = [];
+  const onNote = (line: string): void => void notes.push(line);
+  const worker = await built.startWorker(connection.url, { slots: 1, directory, onNote });
+  try {
+    await until("it leads the third", () => notes.some((line) => line.startsWith("leads s3")));
+    expect((await built.workers(connection.url)).map((one) => one.worker)).toEqual([worker.id]);
+    expect(notes.filter((line) => /s1|s2/.test(line))).toEqual([]);
+  } finally {
+    await worker.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
 });
