@@ -114,14 +114,17 @@ export function conformance(factory: DriverFactory): void {
     });
 
     it("no slot runs two attempts at a time, and no more run than there are slots", async () => {
-      // The first attempt never ends, so the others can only run beside it, however late their slots are.
+      // Two attempts never end, so they run beside each other, and the others beside them, however late their slots are.
       let ended = 0;
+      let hanging = 0;
       const { log } = await run({
         stages: [stage("only", 20)],
         slots: 3,
-        script: { t0: { end: "hang" } },
+        script: { t0: { end: "hang" }, t1: { end: "hang" } },
         onEntry: ({ body }, controller) => {
-          if (body.kind === "SlotFinished" && ++ended === 19) controller.abort(new Error("seen enough"));
+          if (body.kind === "SlotFinished") ended++;
+          if (body.kind === "RunAttempt" && /^t[01]\.1$/.test(body.attempt)) hanging++;
+          if (ended === 18 && hanging === 2) controller.abort(new Error("seen enough"));
         },
       });
       let running = 0;
