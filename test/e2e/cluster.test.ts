@@ -41,12 +41,7 @@ class ClusterProject extends Project {
 
   /** Attempts that are finished, as the journal of the project's one job has it on disk. */
   finished(): number {
-    const files = readdirSync(this.at(".shoal"), { recursive: true, encoding: "utf8" });
-    const journals = files.filter((name) => name.startsWith("jobs/") && name.endsWith(".log"));
-    return journals.reduce(
-      (sum, name) => sum + this.read(`.shoal/${name}`).split('"AttemptFinished"').length - 1,
-      0,
-    );
+    return this.journals().split('"AttemptFinished"').length - 1;
   }
 
   async close(): Promise<void> {

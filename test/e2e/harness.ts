@@ -103,8 +103,28 @@ export class Project implements Disposable {
     return files.flatMap((name) => /(?:blocks|results|attempts)\/(t\d+\.\d+)$/.exec(name)?.[1] ?? []).sort();
   }
 
+  /** The journals of its jobs as they are on disk, while they are written, moved or deleted. */
+  journals(): string {
+    const jobs = namesIn(this.at(".shoal/jobs")).map((job) => `.shoal/jobs/${job}/journal`);
+    const files = jobs.flatMap((journal) => namesIn(this.at(journal)).map((name) => `${journal}/${name}`));
+    return files.map((file) => textIn(this.at(file))).join("");
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** Empty where there is none any more. */
+const namesIn = (directory: string): string[] => unlessGone(() => readdirSync(directory)) ?? [];
+const textIn = (file: string): string => unlessGone(() => readFileSync(file, "utf8")) ?? "";
+
+function unlessGone<T>(look: () => T): T | null {
+  try {
+    return look();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
   }
 }
 

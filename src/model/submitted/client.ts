@@ -89,6 +89,7 @@ function newRecord(id: string, command: string, submission: Submission): Submitt
     endedAt: null,
     leader: null,
     epoch: 0,
+    continuedAt: 0,
     run: null,
     error: null,
     output: null,
@@ -104,7 +105,14 @@ async function goesOn(connection: ClusterConnection, id: string): Promise<boolea
     const record = parseRecord(found.text);
     if (record.state === "succeeded") return false;
     if (!isOver(record)) return true;
-    const again: SubmittedJob = { ...record, state: "queued", endedAt: null, error: null, leader: null };
+    const again: SubmittedJob = {
+      ...record,
+      state: "queued",
+      endedAt: null,
+      error: null,
+      leader: null,
+      continuedAt: record.epoch,
+    };
     if ((await connection.setKey(jobKey(id), JSON.stringify(again), found.revision)) !== null) return true;
   }
 }

@@ -12,7 +12,7 @@ import { toErrorData, ShoalError } from "../../errors.ts";
 import type { ClusterConnection } from "../../driver/nats/connection.ts";
 import { defaultLeaseTimes, Lease, LeaseWatch } from "../../driver/nats/lease.ts";
 import { sweepFromTimeToTime } from "./retention.ts";
-import { changeRecord, isOver, jobKey, leaseKey, recordIn } from "./record.ts";
+import { changeRecord, isOver, jobKey, leaseKey, recordIn, type SubmittedJob } from "./record.ts";
 
 export interface KeeperOptions {
   readonly url: string;
@@ -50,8 +50,8 @@ export class JobKeeper {
   private readonly connection: ClusterConnection;
   private readonly options: KeeperOptions;
   private readonly watch = new LeaseWatch();
-  /** Jobs that are not over, and how many have led each. */
-  private readonly open = new Map<string, number>();
+  /** Jobs that are not over, and the epochs of their last leader and of when their command went on with them. */
+  private readonly open = new Map<string, Pick<SubmittedJob, "epoch" | "continuedAt">>();
   private readonly led = new Map<string, Led>();
   private stopWatching: () => void = () => {};
   private stopSweeping: () => void = () => {};
@@ -68,7 +68,7 @@ export class JobKeeper {
       const id = key.slice(jobKey("").length);
       const record = text === null ? null : recordIn(text);
       if (record === null || isOver(record)) this.open.delete(id);
-      else this.open.set(id, record.epoch);
+      else this.open.set(id, { epoch: record.epoch, continuedAt: record.continuedAt });
     });
     void this.lookForEver();
     this.stopSweeping = sweepFromTimeToTime(this.connection, this.options.onNote);
@@ -92,9 +92,9 @@ export class JobKeeper {
 
   private async lookForEver(): Promise<void> {
     while (!this.isClosed) {
-      for (const [id, epochs] of this.open) {
+      for (const [id, record] of this.open) {
         if (this.isClosed || this.led.size >= leadsMax || this.led.has(id)) continue;
-        await this.tryToLead(id, epochs).catch((error: unknown) => {
+        await this.tryToLead(id, record).catch((error: unknown) => {
           this.options.onNote(`cannot lead ${id}: ${toErrorData(error).message}`);
         });
       }
@@ -105,14 +105,17 @@ export class JobKeeper {
     }
   }
 
-  private async tryToLead(id: string, epochs: number): Promise<void> {
+  private async tryToLead(
+    id: string,
+    { epoch, continuedAt }: Pick<SubmittedJob, "epoch" | "continuedAt">,
+  ): Promise<void> {
     const { options, connection } = this;
     const lost = (): void => void this.led.get(id)?.child.kill("SIGKILL");
     const worker = options.worker();
     // One that was over once, and goes on, has a lease that begins anew: its epochs do not.
-    const lease = await Lease.take(connection, leaseKey(id), worker, this.watch, lost, epochs);
+    const lease = await Lease.take(connection, leaseKey(id), worker, this.watch, lost, epoch);
     if (lease === null) return;
-    if (lease.epoch > epochsMax) return await this.giveUp(id, lease);
+    if (lease.epoch - continuedAt > epochsMax) return await this.giveUp(id, lease);
     options.onNote(`leads ${id}${lease.epoch === 1 ? "" : `, after ${lease.epoch - 1} others`}`);
     const child = fork(options.lead, [], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.led.set(id, { lease, child });
