@@ -148,8 +148,9 @@ describe("jobs on two workers", () => {
     await until("both workers are free", async () =>
       (await project.listed()).every(({ run }) => run === null),
     );
-    const files = readdirSync(project.at(".shoal"), { recursive: true, encoding: "utf8" });
-    expect(files.filter((name) => /runs\/[^/]+\/(blocks|results|fetched)\/./.test(name))).toEqual([]);
+    expect(
+      project.below(".shoal").filter((name) => /runs\/[^/]+\/(blocks|results|fetched)\/./.test(name)),
+    ).toEqual([]);
   });
 });
 
@@ -221,10 +222,7 @@ describe("faults", () => {
 
   test("what a worker holds of a job that ended while it was away is deleted when it is back", async () => {
     const { project, workers } = await open(2, "away");
-    const blocks = (): string[] =>
-      readdirSync(project.at(".shoal/w1"), { recursive: true, encoding: "utf8" }).filter((name) =>
-        /blocks\/t\d+/.test(name),
-      );
+    const blocks = (): string[] => project.below(".shoal/w1").filter((name) => /blocks\/t\d+/.test(name));
     try {
       const running = run(project);
       await until("blocks are there", () => blocks().length > 0);

@@ -3,7 +3,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
-  existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -99,8 +99,14 @@ export class Project implements Disposable {
 
   /** Finished blocks, results and parts that are kept for the same command to go on with, by their attempts. */
   kept(): string[] {
-    const files = readdirSync(this.dir, { recursive: true, encoding: "utf8" });
-    return files.flatMap((name) => /(?:blocks|results|attempts)\/(t\d+\.\d+)$/.exec(name)?.[1] ?? []).sort();
+    return namesBelow(this.dir)
+      .flatMap((name) => /(?:blocks|results|attempts)\/(t\d+\.\d+)$/.exec(name)?.[1] ?? [])
+      .sort();
+  }
+
+  /** Names of all below a directory, relative to it, while some of it may be deleted. */
+  below(name: string): string[] {
+    return namesBelow(this.at(name));
   }
 
   /** The journals of its jobs as they are on disk, while they are written, moved or deleted. */
@@ -119,6 +125,13 @@ export class Project implements Disposable {
 const namesIn = (directory: string): string[] => unlessGone(() => readdirSync(directory)) ?? [];
 const textIn = (file: string): string => unlessGone(() => readFileSync(file, "utf8")) ?? "";
 
+const namesBelow = (directory: string): string[] =>
+  namesIn(directory).flatMap((name) => {
+    const place = path.join(directory, name);
+    const isDirectory = lstatSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
+    return [name, ...(isDirectory ? namesBelow(place).map((below) => `${name}/${below}`) : [])];
+  });
+
 function unlessGone<T>(look: () => T): T | null {
   try {
     return look();
@@ -132,8 +145,7 @@ const lasting =
   /^(version\.json|swept|lock(\/\d+\.json)?|bundles(\/.*)?|jobs(\/[^/]+(\/job\.json|\/journal(\/journal-\d+\.log)?)?)?)$/;
 
 function strayIn(state: string): string[] {
-  if (!existsSync(state)) return [];
-  return readdirSync(state, { recursive: true, encoding: "utf8" }).filter((name) => !lasting.test(name));
+  return namesBelow(state).filter((name) => !lasting.test(name));
 }
 
 export interface Result {
