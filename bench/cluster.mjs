@@ -154,7 +154,7 @@ const isDaskThere = !skipped.has("dask") && spawnSync(python, ["-c", "import dis
 const daskFigures = () => {
   const { stdout, stderr, status } = spawnSync(
     python,
-    [fileURLToPath(new URL("cluster/dask.py", import.meta.url)), "2000"],
+    [fileURLToPath(new URL("cluster/tasks.py", import.meta.url)), "2000"],
     { encoding: "utf8" },
   );
   if (status !== 0) throw new Error(`dask ended with ${status}: ${stderr}`);
