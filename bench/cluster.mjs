@@ -151,38 +151,32 @@ if (!skipped.has("bull") && there("redis-server")) {
 // Debian's own, for which the package is; whatever else is on PATH has none.
 const python = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
 const isDaskThere = !skipped.has("dask") && spawnSync(python, ["-c", "import distributed"]).status === 0;
-const daskFigures = () => {
-  const { stdout, stderr, status } = spawnSync(
-    python,
-    [fileURLToPath(new URL("cluster/tasks.py", import.meta.url)), "2000"],
-    { encoding: "utf8" },
-  );
-  if (status !== 0) throw new Error(`dask ended with ${status}: ${stderr}`);
-  return { rate: Number(stdout) };
-};
+/** Not by spawnSync: a client that does not come back to its event loop for 10 s is silent, and loses its slots. */
+function ended(file, args, options = {}) {
+  const child = spawn(file, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (text) => (stdout += text));
+  child.stderr.on("data", (text) => (stderr += text));
+  return new Promise((resolve, reject) => {
+    child.once("close", (code) => {
+      if (code === 0) resolve(stdout);
+      else reject(new Error(`${path.basename(file)} ${args[0]} ended with ${code}: ${stderr}`));
+    });
+  });
+}
+
+const tasks = fileURLToPath(new URL("cluster/tasks.py", import.meta.url));
+const daskFigures = async () => ({ rate: Number(await ended(python, [tasks, "2000"])) });
 
 /** Seconds of a word count: on the two workers, and in one process. */
-function wordCount(output, ...where) {
+async function wordCount(output, ...where) {
   const project = path.join(lab, output);
   mkdirSync(path.join(project, "node_modules"), { recursive: true });
   symlinkSync(root, path.join(project, "node_modules/shoal"));
+  const job = path.join(root, "bench/word-count.ts");
+  const args = [cli, "run", job, "--input", input, "--output", "out", "--quiet", ...where];
   const began = performance.now();
-  const { status, stderr } = spawnSync(
-    process.execPath,
-    [
-      cli,
-      "run",
-      path.join(root, "bench/word-count.ts"),
-      "--input",
-      input,
-      "--output",
-      "out",
-      "--quiet",
-      ...where,
-    ],
-    { cwd: project, encoding: "utf8" },
-  );
-  if (status !== 0) throw new Error(`the word count ended with ${status}: ${stderr}`);
+  await ended(process.execPath, args, { cwd: project });
   const seconds = (performance.now() - began) / 1000;
   rmSync(project, { recursive: true, force: true });
   return seconds;
@@ -198,10 +192,10 @@ for (let round = 0; round < Number(values.rounds); round++) {
   seen.shoalP50.push(ours.p50);
   seen.natsP50.push((await natsFigures()).p50);
   if (bullFigures !== null) seen.bull.push((await bullFigures()).rate);
-  if (isDaskThere) seen.dask.push(daskFigures().rate);
+  if (isDaskThere) seen.dask.push((await daskFigures()).rate);
   if (!skipped.has("words")) {
-    seen.here.push(wordCount(`here-${round}`, "--slots", "2"));
-    seen.there.push(wordCount(`there-${round}`, "--cluster", url));
+    seen.here.push(await wordCount(`here-${round}`, "--slots", "2"));
+    seen.there.push(await wordCount(`there-${round}`, "--cluster", url));
   }
 }
 const ratios = (a, b) => median(a.map((value, round) => value / b[round]));
