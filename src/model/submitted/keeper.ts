@@ -41,6 +41,9 @@ const epochsMax = 50;
 /** After the death of the nth process that led a job, n times so long until the next. */
 const pausePerLeaderMs = 50;
 
+/** Workers that hear of a new job look within so long. */
+const newJobMs = 60;
+
 interface Led {
   readonly lease: Lease;
   readonly child: ChildProcess;
@@ -56,6 +59,7 @@ export class JobKeeper {
   private stopWatching: () => void = () => {};
   private stopSweeping: () => void = () => {};
   private timer: NodeJS.Timeout | null = null;
+  private look: () => void = () => {};
   private isClosed = false;
 
   constructor(connection: ClusterConnection, options: KeeperOptions) {
@@ -67,6 +71,7 @@ export class JobKeeper {
     this.stopWatching = await this.connection.watchKeys(`${jobKey("")}>`, (key, text) => {
       const id = key.slice(jobKey("").length);
       const record = text === null ? null : recordIn(text);
+      if (record?.state === "queued" && !this.open.has(id)) this.lookSoon();
       if (record === null || isOver(record)) this.open.delete(id);
       else this.open.set(id, { epoch: record.epoch, continuedAt: record.continuedAt });
     });
@@ -100,9 +105,16 @@ export class JobKeeper {
       }
       // Not all workers look at the same moment; while nobody waits for a leader, nothing is asked.
       await new Promise<void>((resolve) => {
+        this.look = resolve;
         this.timer = setTimeout(resolve, defaultLeaseTimes.renewMs * (0.25 + Math.random() / 4));
       });
     }
+  }
+
+  /** A job is new. */
+  private lookSoon(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.look(), Math.random() * newJobMs);
   }
 
   private async tryToLead(
