@@ -9,6 +9,7 @@ import { jobId, workerId, type AttemptId } from "../../../src/base/ids.ts";
 import { describe } from "../../../src/core/describe.ts";
 import type { CoordinatorEvent } from "../../../src/core/coordinator/events.ts";
 import type { LogEntry } from "../../../src/core/log.ts";
+import { newMeter } from "../../../src/data/contract.ts";
 import { defaultLimits } from "../../../src/core/types.ts";
 import type { Envelope } from "../../../src/driver/links/door.ts";
 import type { FromWorker, ToWorker } from "../../../src/driver/links/messages.ts";
@@ -31,14 +32,11 @@ const heartbeatMs = 60_000;
 const tasks = 20_000;
 
 const figures = {
+  ...newMeter(),
   recordsIn: 1,
   recordsOut: 1,
   bytesIn: 1,
   bytesOut: 1,
-  spills: 0,
-  spilledBytes: 0,
-  skipped: 0,
-  waitMs: 0,
   runMs: 5,
   counters: { seen: 1 },
 };
