@@ -232,3 +232,17 @@ test("--fresh begins anew, and what failed says so to whoever waits", async () =
   expect((await fails("--fresh", "--quiet")).stdout).toBe("66602\n");
   expect(await jobs.list()).toHaveLength(2);
 });
+
+test("a job that failed goes on as it is asked for now: with --overwrite, where that was missing", async () => {
+  await open(1);
+  project.write("out/notes.txt", "mine");
+  const counting = (...args: string[]) => ask("run", "count.ts", "--split-size", "128k", ...args);
+  const refused = await counting();
+  expect(refused.code).not.toBe(0);
+  expect(refused.stderr).toContain("OUTPUT_NOT_EMPTY");
+  const { code, stderr } = await counting("--overwrite");
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(project.digest("out")).toBe(expected);
+  expect(project.list("out")).not.toContain("notes.txt");
+  expect(await jobs.list()).toHaveLength(1);
+});

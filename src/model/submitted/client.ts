@@ -54,7 +54,7 @@ export async function submitJob(
   const command = commandOf(submission);
   for (;;) {
     const known = await connection.getKey(commandKey(command));
-    if (joins && known !== null && (await goesOn(connection, known.text))) return known.text;
+    if (joins && known !== null && (await goesOn(connection, known.text, submission))) return known.text;
     const id = `s${await connection.nextNumber("job")}`;
     // First the command's: of two at the same time, one finds the other's.
     if ((await connection.setKey(commandKey(command), id, known?.revision ?? null)) === null) continue;
@@ -97,8 +97,15 @@ function newRecord(id: string, command: string, submission: Submission): Submitt
   };
 }
 
-/** Whether that job is not over; one that failed or was cancelled is not any more, afterwards. */
-async function goesOn(connection: ClusterConnection, id: string): Promise<boolean> {
+/**
+ * Whether that job is not over; one that failed or was cancelled is not any more, afterwards, and goes on as it is asked
+ * for now: what it failed of may be what is set otherwise.
+ */
+async function goesOn(
+  connection: ClusterConnection,
+  id: string,
+  { mounts, options }: Submission,
+): Promise<boolean> {
   for (;;) {
     const found = await connection.getKey(jobKey(id));
     if (found === null) return false; // not kept any more, or whoever was about to write it died
@@ -107,6 +114,8 @@ async function goesOn(connection: ClusterConnection, id: string): Promise<boolea
     if (!isOver(record)) return true;
     const again: SubmittedJob = {
       ...record,
+      mounts,
+      options,
       state: "queued",
       endedAt: null,
       error: null,
@@ -164,6 +173,7 @@ export async function followJob(
     }
   } finally {
     unsubscribe();
+    connection.onAway = () => {};
   }
 }
 
