@@ -97,12 +97,6 @@ export function mountsBelow(directory: string, table: MountTable): string[] {
 export const placeText = (place: Place): string =>
   place.kind === "file" ? place.path : `s3://${place.bucket}/${place.key}`;
 
-/** The place of a name below another. */
-export const placeBelow = (place: Place, name: string): Place =>
-  place.kind === "file"
-    ? { kind: "file", path: path.join(place.path, name) }
-    : { ...place, key: place.key === "" ? name : `${place.key}/${name}` };
-
 function objectOf(url: string, store: StoreSettings): ObjectPlace {
   const [, bucket = "", key = ""] = /^s3:\/\/([^/]*)\/*(.*)$/s.exec(url) ?? [];
   const isOutside = key.split("/").some((segment) => segment === ".." || segment === ".");
