@@ -52,6 +52,13 @@ export interface JobLimits {
   readonly backupAfterShare: number;
   /** Backups running at a time, as a share of all slots (at least one). Default 0.1. */
   readonly backupSlotShare: number;
+  /**
+   * How long a free slot may wait for tasks whose input is at its own worker, before it takes one whose input is at
+   * another: as long as moving that input would take, at … Default 100,000 bytes a millisecond (100 MB/s).
+   */
+  readonly moveBytesPerMs: number;
+  /** … but never longer than this. 0: it never waits. Default 3,000. */
+  readonly placeWaitMsMax: number;
 }
 
 export const defaultLimits: JobLimits = {
@@ -63,6 +70,8 @@ export const defaultLimits: JobLimits = {
   backupMinAgeMs: 5000,
   backupAfterShare: 0.9,
   backupSlotShare: 0.1,
+  moveBytesPerMs: 100_000,
+  placeWaitMsMax: 3000,
 };
 
 export interface JobSpec {

@@ -19,6 +19,7 @@ export function noteLine(note: Note): string | null {
       );
     case "output-remade":
       return `${taskName(note.task)} is done again: the output of ${note.lost} is lost: ${note.why}`;
+    case "slots-wait":
     case "stage-started":
     case "stage-finished":
       return null;

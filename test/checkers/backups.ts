@@ -26,7 +26,8 @@ export function backups(lateMsMax = Infinity): Checker {
       view.isEnding ||
       view.incarnation === 0 ||
       view.freeSlots <= 0 ||
-      backupsOf(view).length >= backupsMax(view)
+      backupsOf(view).length >= backupsMax(view) ||
+      view.runnableTask() !== null // slots that wait for it are wanted
     )
       return;
     for (const attempt of view.inFlight.values()) {

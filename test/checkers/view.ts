@@ -87,6 +87,34 @@ export class View {
     return free;
   }
 
+  /** Workers with a free slot that are not paused. */
+  workersWithRoom(): WorkerId[] {
+    const busy = new Map<WorkerId, number>();
+    for (const { worker } of this.inFlight.values()) busy.set(worker, (busy.get(worker) ?? 0) + 1);
+    return [...this.workers]
+      .filter(([worker, slots]) => !this.paused.has(worker) && slots > (busy.get(worker) ?? 0))
+      .map(([worker]) => worker);
+  }
+
+  /** A task that must be done, has no live attempt, and can read all that it reads. */
+  runnableTask(): TaskNumber | null {
+    const { stages } = this.spec;
+    const live = new Set<number>();
+    for (const { task, isCancelled } of this.inFlight.values()) if (!isCancelled) live.add(task);
+    const isUnfinished: boolean[] = stages.map(() => false);
+    let found: TaskNumber | null = null;
+    for (let stage = stages.length - 1; stage >= 0; stage--) {
+      const isNeeded = this.readers[stage]!.some((reader) => isUnfinished[reader]!);
+      const isReadable = this.isReadable(stage);
+      for (const task of this.tasksOf(stage)) {
+        if (this.counts.has(task) || (this.everFinished.has(task) && !isNeeded)) continue;
+        isUnfinished[stage] = true;
+        if (isReadable && !live.has(task)) found = task;
+      }
+    }
+    return found;
+  }
+
   tasksOf(stage: StageIndex): TaskNumber[] {
     return Array.from({ length: this.spec.stages[stage]!.tasks }, (_, index) => this.firsts[stage]! + index);
   }

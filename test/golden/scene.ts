@@ -7,13 +7,14 @@
 //   adopt T … [at=W] [used=(t0:2 …)]   before any assignment: these attempts finished in an earlier incarnation
 //   join W slots=N [grace=5s]     a worker starts its slots and joins
 //   script WHO WHAT …             what attempts (t0.1), tasks (t0), workers (w1) or all (*) do; the first of these
-//                                 takes=5s · error="…" [final] · crash="…" · killed="…" (from outside) ·
+//                                 takes=5s · writes=64m · error="…" [final] · crash="…" · killed="…" (from outside) ·
 //                                 lost=(t0.1 …) · hang · deaf (to aborts) · stack="…" (where it is found) · unseen
 //   starts W crash="…"|never|well what the worker's slots do when they are started
 //   commits fail="…"              publishing the output fails
 //   stabilize                     delivers all that can be delivered without time passing
 //   advance 5s                    lets time pass, and everything happen that is due
 //   hold W · release W            what the worker says is held back, then delivered
+//   holds W t0=64m …                W has copies of what these tasks read
 //   pause W silent|leaving          no new attempts for it; resume W  silent no more
 //   lose W "…"                    the worker is declared lost; it may live on
 //   crash W "…"                   the worker is gone, and that is noticed
@@ -25,7 +26,7 @@
 
 import type { AttemptId, WorkerId } from "../../src/base/ids.ts";
 import { jobId } from "../../src/base/ids.ts";
-import { parseDuration } from "../../src/base/units.ts";
+import { parseBytes, parseDuration } from "../../src/base/units.ts";
 import { createCoordinator } from "../../src/core/coordinator/coordinator.ts";
 import type { CoordinatorEffect, CoordinatorEvent } from "../../src/core/coordinator/events.ts";
 import { checkInvariants } from "../../src/core/coordinator/invariants.ts";
@@ -110,6 +111,9 @@ export class Scene {
         break;
       case "pause":
         this.tell({ kind: "WorkerPaused", worker: first as WorkerId, why: second as "silent" | "leaving" });
+        break;
+      case "holds":
+        this.tell({ kind: "InputsHeld", worker: first as WorkerId, copies: copiesIn(options) });
         break;
       case "resume":
         this.tell({ kind: "WorkerResumed", worker: first as WorkerId });
@@ -285,6 +289,12 @@ function duration(text: string): Millis {
 
 function parseLimits(options: ReadonlyMap<string, string>): Partial<JobLimits> {
   return Object.fromEntries(
-    [...options].map(([key, value]) => [key, key.endsWith("Ms") ? duration(value) : Number(value)]),
+    [...options].map(([key, value]) => [
+      key,
+      /(?<!Per)Ms(Max)?$/.test(key) ? duration(value) : Number(value),
+    ]),
   );
 }
+
+const copiesIn = (options: ReadonlyMap<string, string>): [number, number][] =>
+  [...options].map(([task, bytes]) => [taskOf(task), parseBytes(bytes) ?? NaN]);

@@ -1,7 +1,7 @@
 // The slots of one worker on the golden stage: they do with each attempt what the script says (scene.ts).
 
 import type { AttemptId, WorkerId } from "../../src/base/ids.ts";
-import { parseDuration } from "../../src/base/units.ts";
+import { parseBytes, parseDuration } from "../../src/base/units.ts";
 import type { CoordinatorEvent } from "../../src/core/coordinator/events.ts";
 import type { AttemptFigures, Failure, Millis } from "../../src/core/types.ts";
 import type { WorkerEffect, WorkerEvent } from "../../src/core/worker/events.ts";
@@ -90,6 +90,7 @@ export class ScriptedSlots {
 
   private runAttempt(place: Place, attempt: AttemptId): void {
     const { words, options } = this.scriptOf(attempt);
+    const bytesOut = parseBytes(options.get("writes") ?? "0") ?? NaN;
     const takes = parseDuration(options.get("takes") ?? "0ms") ?? NaN;
     const [error, crash, killed, lost] = ["error", "crash", "killed", "lost"].map((name) =>
       options.get(name),
@@ -111,7 +112,12 @@ export class ScriptedSlots {
       const error = { name: "ShoalError", code: "BLOCK_LOST", message } as const;
       return failed({ kind: "blocks", lost: lost.split(" ") as AttemptId[], error });
     }
-    this.after(place, takes, { kind: "SlotFinished", ...at(place), attempt, figures: figures(takes) });
+    this.after(place, takes, {
+      kind: "SlotFinished",
+      ...at(place),
+      attempt,
+      figures: { ...figures(takes), bytesOut },
+    });
   }
 
   private abort(place: Place, attempt: AttemptId): void {

@@ -111,8 +111,9 @@ export class SimJournal {
       throw new Violation("journal", `a journal that was cut off is refused: ${JSON.stringify(end)}`);
     this.missAssignments(entries);
     const view = new View(this.spec);
-    check({ spec: this.spec, log: withoutFalseStart(entries), commits: [], outcome: null }, [], view);
-    const last = entries.findLast(({ type }) => type === "event")?.body;
+    const log = withoutFalseStart(entries);
+    check({ spec: this.spec, log, commits: [], outcome: null }, [], view);
+    const last = log.findLast(({ type }) => type === "event")?.body;
     return {
       past: fold.past(),
       view,

@@ -32,6 +32,8 @@ function quiet(seed: number): Swarm {
         taskTimeoutMs: null,
         backupFactor: 3,
         backupMinAgeMs: 5000,
+        moveBytesPerMs: 1,
+        placeWaitMsMax: 0,
         backupAfterShare: 0.9,
         backupSlotShare: 0.1,
       },

@@ -23,7 +23,7 @@ import { SimJournal } from "./journal.ts";
 import { Publishing } from "./publishing.ts";
 import { isCalmSwarm, swarmOf, type Swarm } from "./swarm.ts";
 import { TraceHash } from "./trace-hash.ts";
-import { dataOf, modelOf, sequentialRun } from "./workload.ts";
+import { copiesAt, dataOf, modelOf, sequentialRun } from "./workload.ts";
 
 /** A fault, in the story. */
 export interface FaultNote {
@@ -95,6 +95,7 @@ class Run {
       {
         spec: swarm.spec,
         payload: () => null,
+        copies: (worker) => copiesAt(swarm, worker),
         commit: (winners, done) => {
           const { process } = this.cluster.coordinator!;
           this.publishing.commit(winners, swarm.commitMs, () => process.isAlive, done);

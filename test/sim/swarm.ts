@@ -189,6 +189,8 @@ function drawLimits(random: Rng): JobLimits {
     backupMinAgeMs: below(random, 6000),
     backupAfterShare: below(random, 11) / 10,
     backupSlotShare: below(random, 11) / 10,
+    moveBytesPerMs: 1,
+    placeWaitMsMax: chance(random, 0.3) ? 0 : below(random, 4000),
   };
 }
 

@@ -3,7 +3,7 @@
 // damaged or in the wrong place shows in the bytes that are published.
 
 import { nextU32, chance, rng } from "../../src/base/rng.ts";
-import { parseAttemptId, type TaskNumber } from "../../src/base/ids.ts";
+import { parseAttemptId, type TaskNumber, type WorkerId } from "../../src/base/ids.ts";
 import type { AttemptFigures, JobSpec, StageIndex } from "../../src/core/types.ts";
 import type { SimData, TaskCourse } from "../../src/driver/sim/task-model.ts";
 import type { Assignment } from "../../src/protocol/assignment.ts";
@@ -45,7 +45,7 @@ const figures = (runMs: number): AttemptFigures => ({
   recordsIn: 1,
   recordsOut: 1,
   bytesIn: 1,
-  bytesOut: 1,
+  bytesOut: runMs,
   spills: 0,
   spilledBytes: 0,
   skipped: 0,
@@ -89,4 +89,18 @@ function endOf(
   if (draws[2] || (isPoisoned && work.poisoned.end === "exit")) return { kind: "exit" };
   if (draws[3]) return { kind: "hang" };
   return { kind: "finish", figures: figures(durationMs) };
+}
+
+/** What a worker that joins has copies of: in some worlds nothing, in others some inputs, larger and smaller. */
+export function copiesAt({ seed, spec }: Swarm, worker: WorkerId): [TaskNumber, number][] {
+  const random = rng(mix(seed ^ 0x636f, Number(worker.slice(1))));
+  if (chance(rng(mix(seed, 0x7079)), 0.5)) return [];
+  let first = 0;
+  const copies: [TaskNumber, number][] = [];
+  for (const { tasks, reads } of spec.stages) {
+    for (let task = first; task < first + tasks; task++)
+      if (reads.length === 0 && chance(random, 0.4)) copies.push([task, nextU32(random) % 3000]);
+    first += tasks;
+  }
+  return copies;
 }

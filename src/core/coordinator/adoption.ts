@@ -45,7 +45,7 @@ function adopt(s: CoordinatorState, { task, attempt, worker, figures }: AdoptedO
   if (s.workers.wasSeen(worker) && !s.workers.isHere(worker)) return `worker ${worker} was lost`;
   s.tasks.reserve(task, task, named.attempt);
   s.stragglers.noteAdopted(s.stages.stageOf(task), Math.round(figures.runMs));
-  s.outputs.set(task, { attempt, worker });
+  s.outputs.set(task, { attempt, worker }, figures.bytesOut);
   moveTask(s, task, "adopted", named.attempt);
   return null;
 }

@@ -64,6 +64,8 @@ function randomJob(chances: Rng): JobSpec {
       backupMinAgeMs: below(chances, 100),
       backupAfterShare: below(chances, 11) / 10,
       backupSlotShare: below(chances, 11) / 10,
+      moveBytesPerMs: 1 + below(chances, 3),
+      placeWaitMsMax: chance(chances, 0.2) ? 0 : below(chances, 200),
     },
   };
 }
@@ -269,15 +271,26 @@ function sensible(chances: Rng, witness: Witness, everSeen: readonly AttemptId[]
     if (chance(chances, 0.5)) return { kind: "WorkerResumed", worker };
     return { kind: "WorkerPaused", worker, why: chance(chances, 0.1) ? "leaving" : "silent" };
   }
+  if (pick < 18) {
+    const worker = [...witness.workers.keys()][below(chances, witness.workers.size)]!;
+    const copies = Array.from({ length: below(chances, 6) }, () => {
+      const bytes = chance(chances, 0.02) ? [NaN, -1, Infinity][below(chances, 3)]! : below(chances, 400);
+      return [chance(chances, 0.05) ? 1.5 : below(chances, 14), bytes] as const;
+    });
+    return { kind: "InputsHeld", worker, copies };
+  }
   if (witness.isCommitting)
     return chance(chances, 0.8) ? { kind: "OutputCommitted" } : { kind: "CommitFailed", error };
-  if (one === undefined || pick < 22) return { kind: "TimePassed" };
+  if (one === undefined || pick < 27) return { kind: "TimePassed" };
   const { attempt, worker } = one;
   if (pick < 45) return { kind: "AttemptStarted", attempt, worker, slot: 0 };
   if (pick < 47) return { kind: "AttemptProgressed", attempt, recordsIn: 1, bytesIn: 1 };
   if (pick < 57)
     return { kind: "AttemptExamined", attempt, stack: chance(chances, 0.5) ? "    at loop" : null };
-  if (pick < 80) return { kind: "AttemptFinished", attempt, worker, figures };
+  if (pick < 80) {
+    const bytesOut = chance(chances, 0.02) ? NaN : below(chances, 500);
+    return { kind: "AttemptFinished", attempt, worker, figures: { ...figures, bytesOut } };
+  }
   return { kind: "AttemptFailed", attempt, worker, failure: randomFailure(chances, everSeen) };
 }
 
@@ -312,6 +325,7 @@ function nonsense(chances: Rng): CoordinatorEvent {
     { kind: "TimePassed" },
     { kind: "WorkerPaused", worker: "w99" as WorkerId, why: "silent" },
     { kind: "WorkerResumed", worker: "w99" as WorkerId },
+    { kind: "InputsHeld", worker: "w99" as WorkerId, copies: [[0, 1]] },
     { kind: "AttemptExamined", attempt, stack: null },
     { kind: "OutputsAdopted", outputs: [{ task: below(chances, 12), attempt, worker, figures }] },
     { kind: "CommitFailed", error: { name: "Error", message: "no" } },
@@ -342,6 +356,8 @@ const expectedMarks = [
   "ExamineAttempt",
   "blameless loss",
   "is not overdue",
+  "slots-wait",
+  "copies are of no use",
 ];
 
 /** Plays one seed. Returns its trace. */
@@ -400,6 +416,7 @@ function play(seed: number): { trace: string[]; outcome: string } {
     else if (witness.isCommitting) give({ kind: "OutputCommitted" });
     else {
       check(one !== undefined, () => "nothing is in flight, and the job is not over");
+      now++; // what is held back waits for so long
       give({ kind: "AttemptFinished", attempt: one!.attempt, worker: one!.worker, figures });
     }
   }

@@ -14,6 +14,7 @@ import type { JobPhase } from "./job.ts";
 import { findFault } from "./job-check.ts";
 import { attemptFailed, attemptFinished, workerLost } from "./outcomes.ts";
 import { openFirstStages } from "./progress.ts";
+import { inputsHeld, waitsUntil } from "./placement.ts";
 import { nextBackup, schedule } from "./schedule.ts";
 import { ignore, newState, type CoordinatorState } from "./state.ts";
 import { attemptExamined, endOverdue, nextTimeout } from "./time-limits.ts";
@@ -86,7 +87,7 @@ export function createCoordinator(): Coordinator {
       if (state === null || state.job.phase !== "running") return null;
       const timeout = nextTimeout(state);
       const backup = nextBackup(state)?.at ?? null;
-      return timeout === null || (backup !== null && backup < timeout) ? backup : timeout;
+      return earliest(earliest(timeout, backup), waitsUntil(state));
     },
     phase: () => (isRejected ? "finished" : (state?.job.phase ?? "new")),
     stageProgress: (stage) => stageProgress(known(), stage),
@@ -124,10 +125,14 @@ function route(s: CoordinatorState, event: CoordinatorEvent): void {
       return workerLost(s, event.worker, event.reason);
     case "WorkerPaused":
       if (!s.workers.isHere(event.worker)) return ignore(s, event.kind, `worker ${event.worker} is not here`);
-      return s.workers.pause(event.worker, event.why);
+      s.workers.pause(event.worker, event.why);
+      return s.places.workerChanged(event.worker);
     case "WorkerResumed":
       if (!s.workers.isHere(event.worker)) return ignore(s, event.kind, `worker ${event.worker} is not here`);
-      return s.workers.resume(event.worker);
+      s.workers.resume(event.worker);
+      return s.places.workerChanged(event.worker);
+    case "InputsHeld":
+      return inputsHeld(s, event.worker, event.copies);
     case "AttemptStarted":
       return attemptStarted(s, event);
     case "AttemptProgressed":
@@ -135,7 +140,7 @@ function route(s: CoordinatorState, event: CoordinatorEvent): void {
       return;
     case "AttemptFinished": {
       const attempt = inFlight(s, event);
-      if (attempt !== null) return attemptFinished(s, attempt);
+      if (attempt !== null) return attemptFinished(s, attempt, event.figures.bytesOut);
       return discardStray(s, event.worker, event.attempt);
     }
     case "AttemptFailed": {
@@ -181,6 +186,9 @@ function attemptStarted(s: CoordinatorState, event: CoordinatorEvent & { kind: "
   if (attempt.mode === "assigned") s.attempts.becomeRunning(attempt, s.now);
   else ignore(s, event.kind, `${attempt.id} is ${attempt.mode} already`);
 }
+
+const earliest = (a: Millis | null, b: Millis | null): Millis | null =>
+  a === null || (b !== null && b < a) ? b : a;
 
 /** The attempt that the event speaks of, if it is in flight at that worker; else the event is ignored. */
 function inFlight(

@@ -37,6 +37,8 @@ function details(what: CoordinatorEvent | CoordinatorEffect): string {
       return `${what.worker} ${what.why}`;
     case "WorkerResumed":
       return what.worker;
+    case "InputsHeld":
+      return `${what.worker} copies=(${describeList(what.copies.map(([task, bytes]) => `t${task}:${bytes}`))})`;
     case "AttemptStarted":
       return `${what.attempt} at ${what.worker}/s${what.slot}`;
     case "AttemptProgressed":
@@ -86,6 +88,8 @@ function describeNote(note: Note): string {
       return `backup-started ${note.attempt} age=${note.ageMs}ms median=${note.medianMs}ms`;
     case "output-remade":
       return `output-remade t${note.task} lost=${note.lost}: ${note.why}`;
+    case "slots-wait":
+      return `slots-wait ${note.worker} until=${note.untilMs}ms`;
     case "stage-started":
     case "stage-finished":
       return `${note.kind} ${note.stage}`;

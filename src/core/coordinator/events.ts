@@ -9,6 +9,7 @@ import type {
   Failure,
   JobOutcome,
   JobSpec,
+  Millis,
   OutputLocation,
   StageIndex,
 } from "../types.ts";
@@ -35,6 +36,15 @@ export type CoordinatorEvent =
   | { readonly kind: "WorkerPaused"; readonly worker: WorkerId; readonly why: "silent" | "leaving" }
   /** A silent worker was heard again. */
   | { readonly kind: "WorkerResumed"; readonly worker: WorkerId }
+  /**
+   * The worker has copies of what these tasks read, so many bytes of each. Of stages that read nothing; where outputs of
+   * other stages are is known. What is told again replaces what was told before.
+   */
+  | {
+      readonly kind: "InputsHeld";
+      readonly worker: WorkerId;
+      readonly copies: readonly (readonly [task: TaskNumber, bytes: number])[];
+    }
   /** The attempt has a slot and runs now. */
   | {
       readonly kind: "AttemptStarted";
@@ -124,5 +134,7 @@ export type Note =
       readonly lost: AttemptId;
       readonly why: string;
     }
+  /** Its free slots wait for tasks whose input is here, until then at the latest; those that could run are at home elsewhere. */
+  | { readonly kind: "slots-wait"; readonly worker: WorkerId; readonly untilMs: Millis }
   | { readonly kind: "stage-started"; readonly stage: StageIndex }
   | { readonly kind: "stage-finished"; readonly stage: StageIndex };

@@ -7,6 +7,7 @@ import { invariant } from "../../base/assert.ts";
 import type { AttemptId, WorkerId } from "../../base/ids.ts";
 import type { Millis } from "../types.ts";
 import type { Attempt } from "./attempts.ts";
+import { homesOf, waitsUntil } from "./placement.ts";
 import { nextBackup } from "./schedule.ts";
 import type { CoordinatorState } from "./state.ts";
 import { isUnfinished } from "./tasks.ts";
@@ -93,6 +94,10 @@ function checkTasks(s: CoordinatorState, live: ReadonlyMap<number, readonly Atte
       story,
     );
     invariant(s.ready.has(task) === (state === "pending"), "I5", () => `t${task} is ${state}`, story);
+    if (s.places.hasCopies(s.stages.stageOf(task))) {
+      const isLoose = state === "pending" && s.places.usableHolders(task).length === 0;
+      invariant(s.places.isLoose(task) === isLoose, "I16", () => `t${task} is ${state}`, story);
+    }
     if (output !== null && s.stages.spec(s.stages.stageOf(task)).output === "blocks" && isRunning) {
       invariant(
         s.workers.isHere(output.worker) || !s.workers.wasSeen(output.worker),
@@ -146,6 +151,7 @@ function checkStages(s: CoordinatorState): void {
         () => `t${task} is not known to be in stage ${stage}`,
       );
     }
+    invariant(s.outputs.isWeighedRight(stage), "I17", () => `stage ${stage} is not where it is held to be`);
     const counts = [finished, unfinished, pending].join(" ");
     const kept = [
       s.stages.finishedCount(stage),
@@ -216,14 +222,32 @@ function earliest(times: readonly (Millis | null)[]): Millis | null {
   return found;
 }
 
+/** Slots are free and tasks could run: all of these are at home at workers without a free slot, and the wait has an end. */
+function checkHeldBack(s: CoordinatorState): void {
+  const until = waitsUntil(s);
+  invariant(
+    until !== null && until > s.now && until <= s.now + s.spec.limits.placeWaitMsMax,
+    "I9",
+    () => `${s.workers.freeSlots} slots wait until ${until} while t${s.ready.first()} could run`,
+  );
+  for (let stage = 0; stage < s.stages.count; stage++) {
+    if (!s.ready.isOpen(stage)) continue;
+    const first = s.stages.first(stage);
+    for (let task = first; task < first + s.stages.spec(stage).tasks; task++) {
+      // Of a stage that reads others the first task speaks for all.
+      if (!s.ready.has(task) || (s.stages.spec(stage).reads.length > 0 && task !== s.ready.firstOf(stage)))
+        continue;
+      const homes = homesOf(s, task);
+      const isHeldBack = homes.length > 0 && homes.every((id) => s.workers.get(id)!.free === 0);
+      invariant(isHeldBack, "I9", () => `t${task} waits, and could run at (${homes.join(" ")})`);
+    }
+  }
+}
+
 /** What holds only while the job runs. */
 function checkRunning(s: CoordinatorState, live: ReadonlyMap<number, readonly Attempt[]>): void {
   invariant(!s.stages.areSinksDone(), "I14", () => "all is done and nothing is committed");
-  invariant(
-    s.workers.freeSlots === 0 || s.ready.isEmpty,
-    "I9",
-    () => `${s.workers.freeSlots} slots are free while t${s.ready.first()} could run`,
-  );
+  if (s.workers.freeSlots > 0 && !s.ready.isEmpty) checkHeldBack(s);
   for (let stage = 0; stage < s.stages.count; stage++) {
     const alone = [...live.values()]
       .filter((attempts) => attempts.length === 1)

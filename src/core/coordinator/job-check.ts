@@ -56,6 +56,8 @@ function findLimitFault(limits: JobLimits): ErrorData | null {
     backupMinAgeMs: duration,
     backupAfterShare: share,
     backupSlotShare: share,
+    moveBytesPerMs: { min: 1, max: 1e12, isRight: isNumber },
+    placeWaitMsMax: duration,
   } satisfies Record<keyof JobLimits, unknown>;
   for (const [name, { min, max, isRight }] of Object.entries(rules)) {
     const value = limits[name as keyof JobLimits];

@@ -34,7 +34,7 @@ function discard(s: CoordinatorState, { id, worker }: Attempt): void {
   s.effects.push({ kind: "DiscardOutput", worker, attempt: id });
 }
 
-export function attemptFinished(s: CoordinatorState, attempt: Attempt): void {
+export function attemptFinished(s: CoordinatorState, attempt: Attempt, bytesOut: number): void {
   const { rival, mode, task, id, worker } = attempt;
   release(s, attempt);
   if (mode === "cancelling") {
@@ -45,7 +45,7 @@ export function attemptFinished(s: CoordinatorState, attempt: Attempt): void {
   if (rival !== null) cancelAttempt(s, rival, `${id} finished first`);
   s.stragglers.noteFinished(attempt, s.now);
   s.tasks.endLosses(task);
-  s.outputs.set(task, { attempt: id, worker });
+  s.outputs.set(task, { attempt: id, worker }, bytesOut);
   moveTask(s, task, "finished", attempt.number);
 }
 
@@ -77,6 +77,7 @@ export function attemptTimedOut(s: CoordinatorState, attempt: Attempt, stack: st
 /** The worker is gone: its attempts are lost, then the finished outputs that it held. */
 export function workerLost(s: CoordinatorState, worker: Attempt["worker"], reason: string): void {
   s.workers.lose(worker);
+  s.places.workerChanged(worker);
   const error = failureError("SLOT_LOST", `worker ${worker} was lost: ${reason}`, { details: { worker } });
   const lost = s.attempts.removeWorker(worker);
   // Which of several attempts took the worker with it, if one did, nobody can say: then none is held to have.
@@ -102,6 +103,7 @@ function endLive(s: CoordinatorState, attempt: Attempt, rival: Attempt | null, f
     moveTask(s, task, "attempt-ended", number);
     s.stragglers.watch(rival);
   } else {
+    if (failure.kind === "loss") s.places.forget(task);
     moveTask(s, task, "retried", number);
     note(s, { kind: "retried", task, failed: attempt.id, failure });
   }

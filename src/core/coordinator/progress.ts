@@ -28,8 +28,14 @@ export function moveTask(s: CoordinatorState, task: TaskNumber, trigger: Trigger
   const wasComplete = s.stages.isComplete(stage);
   const wasIdle = s.stages.unfinishedCount(stage) === 0;
   s.stages.moved(stage, from, to);
-  if (from === "pending") s.ready.remove(task);
-  if (to === "pending") s.ready.add(task);
+  if (from === "pending") {
+    s.ready.remove(task);
+    s.places.noLongerPending(task);
+  }
+  if (to === "pending") {
+    s.ready.add(task);
+    s.places.becamePending(task);
+  }
   if (wasComplete !== s.stages.isComplete(stage)) completenessChanged(s, stage);
   if (wasIdle && s.stages.unfinishedCount(stage) > 0) remakeForgottenInputs(s, stage);
 }

@@ -53,8 +53,17 @@ export class ReadyQueue {
 
   /** The runnable task that is first in order, or -1. It stays in the queue. */
   first(): TaskNumber {
-    const stage = this.runnable.nextFrom(0);
-    if (stage === -1) return -1;
+    const stage = this.nextStage(0);
+    return stage === -1 ? -1 : this.firstOf(stage);
+  }
+
+  /** The first stage from `from` on that has a runnable task, or -1. */
+  nextStage(from: StageIndex): StageIndex {
+    return this.runnable.nextFrom(from);
+  }
+
+  /** The first runnable task of a stage that has one. */
+  firstOf(stage: StageIndex): TaskNumber {
     const task = this.pending.nextFrom(this.stages.first(stage));
     invariant(
       task !== -1 && this.stages.stageOf(task) === stage,

@@ -106,14 +106,14 @@ test("outputs: readers share one array, which never changes under their hands", 
   const outputs = new OutputLedger(stages);
   stages.becomeStarted(0);
   for (let task = 0; task < 3; task++) {
-    outputs.set(task, { attempt: `t${task}.1` as never, worker: workerId(1) });
+    outputs.set(task, { attempt: `t${task}.1` as never, worker: workerId(1) }, 10);
     stages.moved(0, "pending", "finished");
   }
   const inputs = outputs.inputs(1);
   expect(outputs.inputs(1)).toBe(inputs);
   const before = JSON.stringify(inputs);
   outputs.drop(1);
-  outputs.set(1, { attempt: "t1.2" as never, worker: workerId(2) });
+  outputs.set(1, { attempt: "t1.2" as never, worker: workerId(2) }, 10);
   expect(JSON.stringify(inputs)).toBe(before);
   const after = outputs.inputs(1);
   expect(after[0]!.map(({ attempt }) => attempt)).toEqual(["t0.1", "t1.2", "t2.1"]);
@@ -122,11 +122,12 @@ test("outputs: readers share one array, which never changes under their hands", 
 
 test("outputs: what was lost with a worker is what still counts there", () => {
   const outputs = new OutputLedger(new StageLedger(stagesOf(4)));
-  for (const task of [2, 0, 3]) outputs.set(task, { attempt: `t${task}.1` as never, worker: workerId(1) });
+  for (const task of [2, 0, 3])
+    outputs.set(task, { attempt: `t${task}.1` as never, worker: workerId(1) }, 10);
   outputs.drop(0);
-  outputs.set(0, { attempt: "t0.2" as never, worker: workerId(2) });
+  outputs.set(0, { attempt: "t0.2" as never, worker: workerId(2) }, 10);
   outputs.drop(3);
-  outputs.set(3, { attempt: "t3.2" as never, worker: workerId(1) });
+  outputs.set(3, { attempt: "t3.2" as never, worker: workerId(1) }, 10);
   expect(outputs.lostWith(workerId(1))).toEqual([2, 3]);
   expect(outputs.lostWith(workerId(1))).toEqual([]);
 });

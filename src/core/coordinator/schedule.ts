@@ -1,14 +1,14 @@
-// Schedule: which runnable task goes to which free slot, and which straggler gets a backup in a slot that is left.
+// Schedule: runnable tasks go to free slots, and a straggler gets a backup in a slot that is left.
 //
-// Work-conserving: after every event either no slot is free or no task is runnable (I9). Tasks in order of the ready
-// queue, each to the worker with the most free slots; but one whose last attempt was lost with its slot goes elsewhere
-// if it can. A backup comes last, and avoids its straggler's worker.
+// Work-conserving: after every event either no slot is free or no task is runnable (I9), but for tasks that are held back
+// for a moment, since their input is where all slots are busy. A backup comes last, and avoids its straggler's worker.
 //
-// Not here: the order (ready.ts), the choice (workers.ts), who is a straggler (speculation.ts). Owner of nothing.
+// Not here: the order (ready.ts), which task goes where (placement.ts), who is a straggler (speculation.ts). Owner of
+// nothing.
 
-import { invariant } from "../../base/assert.ts";
 import type { TaskNumber, WorkerId } from "../../base/ids.ts";
 import type { Attempt } from "./attempts.ts";
+import { nextPlacement, noteWaiting } from "./placement.ts";
 import { moveTask } from "./progress.ts";
 import type { Straggler } from "./speculation.ts";
 import { note, type CoordinatorState } from "./state.ts";
@@ -16,19 +16,17 @@ import { note, type CoordinatorState } from "./state.ts";
 /** At the end of every event: fills the free slots. */
 export function schedule(s: CoordinatorState): void {
   if (s.job.phase !== "running") return;
-  while (s.workers.freeSlots > 0 && !s.ready.isEmpty) {
-    const task = s.ready.first();
-    const avoided = s.tasks.lastLostAt(task);
-    const worker = avoided === null ? s.workers.roomiest() : s.workers.roomiestOtherThan(avoided);
-    invariant(worker !== null, "I8", () => `${s.workers.freeSlots} slots are free at no worker`);
-    assign(s, task, worker.id, null);
+  for (let next = nextPlacement(s); next !== null; next = nextPlacement(s)) {
+    if (next.isLocal) s.places.endIdle(next.worker);
+    assign(s, next.task, next.worker, null);
   }
+  noteWaiting(s);
   for (let due = nextBackup(s); due !== null && due.at <= s.now; due = nextBackup(s)) backUp(s, due);
 }
 
-/** The straggler that gets the next backup, at `at` or later; null while no slot is left for it. Ask when I9 holds. */
+/** The straggler that gets the next backup, at `at` or later; null while no slot is left for it: slots that wait are wanted. */
 export function nextBackup(s: CoordinatorState): Straggler | null {
-  if (s.job.phase !== "running" || s.workers.freeSlots === 0) return null;
+  if (s.job.phase !== "running" || s.workers.freeSlots === 0 || !s.ready.isEmpty) return null;
   if (s.attempts.backupCount >= s.stragglers.backupsMax(s.workers.totalSlots)) return null;
   return s.stragglers.next();
 }

@@ -5,6 +5,7 @@ import type { JobSpec, Millis } from "../types.ts";
 import { AttemptLedger } from "./attempts.ts";
 import { JobLedger } from "./job.ts";
 import { OutputLedger } from "./outputs.ts";
+import { PlaceLedger } from "./places.ts";
 import { ReadyQueue } from "./ready.ts";
 import { StragglerWatch } from "./speculation.ts";
 import { StageLedger } from "./stages.ts";
@@ -19,6 +20,7 @@ export interface CoordinatorState {
   readonly attempts: AttemptLedger;
   readonly workers: WorkerLedger;
   readonly ready: ReadyQueue;
+  readonly places: PlaceLedger;
   readonly outputs: OutputLedger;
   readonly stragglers: StragglerWatch;
   /** The time of the event at hand. Written by coordinator.ts. */
@@ -29,14 +31,17 @@ export interface CoordinatorState {
 
 export function newState(spec: JobSpec, now: Millis): CoordinatorState {
   const stages = new StageLedger(spec.stages);
+  const workers = new WorkerLedger();
+  const ready = new ReadyQueue(stages);
   return {
     spec,
     job: new JobLedger(),
     stages,
     tasks: new TaskLedger(stages.totalTasks),
     attempts: new AttemptLedger(),
-    workers: new WorkerLedger(),
-    ready: new ReadyQueue(stages),
+    workers,
+    ready,
+    places: new PlaceLedger(stages, ready, workers),
     outputs: new OutputLedger(stages),
     stragglers: new StragglerWatch(stages, spec.limits),
     now,

@@ -138,6 +138,13 @@ export class WorkerLedger {
     return this.buckets[this.highest]?.first?.value ?? null;
   }
 
+  /** Workers with a free slot that are not paused, the roomiest first. Not to be changed meanwhile. */
+  *roomy(): IterableIterator<Worker> {
+    for (let free = this.highest; free > 0; free--) {
+      for (const worker of this.buckets[free]!) yield worker;
+    }
+  }
+
   /** The roomiest worker other than `id`; `id` itself if only it has a free slot; null if no slot is free. */
   roomiestOtherThan(id: WorkerId): Worker | null {
     for (let free = this.highest; free > 0; free--) {

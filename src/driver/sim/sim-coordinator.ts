@@ -15,6 +15,8 @@ import type { SimProcess } from "./process.ts";
 export interface SimJob {
   readonly spec: JobSpec;
   payload(stage: StageIndex, index: number): unknown;
+  /** What a worker that has joined has copies of; see InputsHeld. */
+  copies?(worker: WorkerId): readonly (readonly [task: number, bytes: number])[];
   /** Publishes these attempts' output and says how that went: null, or what went wrong. */
   commit(winners: readonly AttemptId[], done: (error: ErrorData | null) => void): void;
   /** The attempt's output is to be deleted. The world deletes its own files by itself. */
@@ -47,9 +49,11 @@ export class SimCoordinator {
   }
 
   hear(worker: WorkerId, message: FromWorker): void {
-    if (message.kind === "hello")
+    if (message.kind === "hello") {
       this.post({ kind: "WorkerJoined", worker, slots: message.slots }, message.cause);
-    else if (message.kind === "leaving")
+      const copies = this.place.job.copies?.(worker) ?? [];
+      if (copies.length > 0) this.post({ kind: "InputsHeld", worker, copies }, message.cause);
+    } else if (message.kind === "leaving")
       this.post({ kind: "WorkerPaused", worker, why: "leaving" }, message.cause);
     else if (message.kind === "report") this.post(message.event, message.cause);
   }

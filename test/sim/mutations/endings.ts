@@ -39,8 +39,8 @@ export const endings: readonly Mutation[] = [
     name: "assigned-after-the-end",
     bug: "work is given out while the job stops",
     file: "src/core/coordinator/schedule.ts",
-    find: `  if (s.job.phase !== "running") return;\n  while (`,
-    replace: "  while (",
+    find: `  if (s.job.phase !== "running") return;\n  for (`,
+    replace: "  for (",
   },
   {
     name: "assignment-runs-twice",

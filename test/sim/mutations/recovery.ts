@@ -78,8 +78,8 @@ export const recovery: readonly Mutation[] = [
     name: "retry-lost-from-queue",
     bug: "a task whose output was lost never gets into the queue again",
     file: progress,
-    find: `if (to === "pending") s.ready.add(task);`,
-    replace: `if (to === "pending" && trigger !== "output-lost") s.ready.add(task);`,
+    find: `if (to === "pending") {`,
+    replace: `if (to === "pending" && trigger !== "output-lost") {`,
   },
   {
     name: "dead-worker-gets-work",

@@ -34,8 +34,8 @@ export const winners: readonly Mutation[] = [
     name: "wrong-winner",
     bug: "the backup wins, and its rival's output is the one that counts",
     file: outcomes,
-    find: "s.outputs.set(task, { attempt: id, worker });",
-    replace: "s.outputs.set(task, { attempt: rival?.id ?? id, worker });",
+    find: "s.outputs.set(task, { attempt: id, worker }, bytesOut);",
+    replace: "s.outputs.set(task, { attempt: rival?.id ?? id, worker }, bytesOut);",
   },
   {
     name: "rival-goes-on",
