@@ -110,17 +110,17 @@ async function nextMessage(
 ): Promise<(JournalMessage & { readonly seq: number }) | null> {
   const { journals } = connection.subjects;
   const wanted = { seq: from, next_by_subj: connection.subjects.journal(job) };
-  return await connection.use(`reading the journal of ${job}`, async (nc) => {
+  const message = await connection.use(`reading the journal of ${job}`, async (nc) => {
     const manager = await jetstreamManager(nc, seenBefore);
     try {
-      const message = await manager.streams.getMessage(journals, wanted as never);
-      if (message === null) return null;
-      const { seq, header, data } = message;
-      const told = header as typeof header | undefined;
-      return { seq, segment: told?.get("segment") ?? "", place: told?.get("place") ?? "", bytes: data };
+      return await manager.streams.getMessage(journals, wanted as never);
     } catch (error) {
       if (/not found|no message found|404/i.test(textOf(error))) return null;
       throw error;
     }
   });
+  if (message === null) return null;
+  const { seq, header, data } = message;
+  const told = header as typeof header | undefined;
+  return { seq, segment: told?.get("segment") ?? "", place: told?.get("place") ?? "", bytes: data };
 }

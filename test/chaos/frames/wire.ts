@@ -84,6 +84,11 @@ export class Wire {
     return Promise.resolve(found ?? null);
   }
 
+  setKey(key: string, text: string): Promise<number> {
+    this.change(key, text);
+    return Promise.resolve(this.revision);
+  }
+
   keysOf(prefix: string): Promise<string[]> {
     return Promise.resolve([...this.keys.keys()].filter((key) => key.startsWith(prefix)));
   }
