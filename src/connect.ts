@@ -20,7 +20,10 @@ import { noMounts } from "./protocol/place.ts";
 import { mountTable, type StoreOptions } from "./store/mounts.ts";
 
 export interface ConnectOptions extends StoreOptions {
-  /** Tasks that run at a time. Default: the cores that this process may use. 1 to 1,024. */
+  /**
+   * Tasks that run at a time. Default: the cores that this process may use. 1 to 1,024. The slots of a cluster are its
+   * workers', with their own memory and isolation (`startWorker`): there these are of the slot that describes jobs.
+   */
   readonly slots?: number;
   /**
    * Bytes of records that all slots together may hold in memory before they spill. At least 1 MiB. Default: a quarter of

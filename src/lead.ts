@@ -1,6 +1,8 @@
 // The process that leads a submitted job: started by the keeper in a worker (model/submitted/keeper.ts), which holds the
 // job's lease. It ends with 0 when the job is over and its record says so; any other end has another worker lead it.
 //
+// It is started before there is a job (leading-processes.ts), connects, starts its slot, and waits for the order to lead.
+//
 // Whoever must not lead any more does not clean up: it dies at once, and what it leaves is taken over like that of any
 // other crash.
 
@@ -12,52 +14,76 @@ import { ClusterConnection } from "./driver/nats/connection.ts";
 import { openJournals } from "./driver/nats/journal-messages.ts";
 import { JournalStream } from "./driver/nats/journal-stream.ts";
 import { NatsDriver } from "./driver/nats/nats-driver.ts";
-import type { LeadOrder } from "./model/submitted/keeper.ts";
+import type { ProgramRef } from "./executor/program.ts";
 import { leadJob } from "./model/submitted/lead-job.ts";
-import { jobsFolder, readRecord } from "./model/submitted/record.ts";
+import { readyMessage, type LeadOrder, type LeadSetup } from "./model/submitted/leading-processes.ts";
+import { jobsFolder, readRecord, type SubmittedJob } from "./model/submitted/record.ts";
 import { openSegment } from "./store/journal/journal.ts";
 
 const die = (): void => void process.kill(process.pid, "SIGKILL");
 
-async function lead({ url, id, epoch, directory }: LeadOrder): Promise<void> {
+const executor = moduleUrl("shoal/executor");
+const runtime = { url: moduleUrl("shoal"), exports: runtimeExports };
+const memoryBytes = defaultMemoryBytes();
+
+/** What does not depend on the job. `onPrint` takes what its code prints in this process's slot. */
+async function prepare(url: string, onPrint: (text: string) => void): Promise<NatsDriver> {
   const connection = await ClusterConnection.open(url, "shoal lead", true);
-  await openJournals(connection);
-  const { record } = await readRecord(connection, id);
-  const jobs = path.join(directory, jobsFolder);
-  const journal = new JournalStream(connection, id, epoch, (error) => {
-    process.stderr.write(`shoal leads ${id} no more: ${error.message}\n`);
-    die();
-  });
-  await journal.takeOver(jobs);
-  const file = await fetchBundle(connection, record.bundle, path.join(directory, "../../bundles"));
-  const onPrint = (text: string): void =>
-    connection.publish(connection.subjects.said(id), JSON.stringify({ printed: text }));
-  const memoryBytes = defaultMemoryBytes();
   const plan = { slots: 1, memoryBytes, usableBytes: usableBytes() };
-  const executor = moduleUrl("shoal/executor");
-  const runtime = { url: moduleUrl("shoal"), exports: runtimeExports };
-  const driver = await NatsDriver.connect({
+  const options = {
     url,
     version: packageVersion(),
     isolation: "thread",
     heapBytes: heapLimit(plan),
     memoryLimits: memoryLimits(plan),
     preload: executor,
+    hasBundles: true,
     onPrint,
+  } as const;
+  const driver = new NatsDriver(options, connection);
+  driver.warm();
+  return driver;
+}
+
+async function lead(
+  driver: NatsDriver,
+  { id, epoch, directory }: LeadOrder,
+  onPrint: (text: string) => void,
+): Promise<void> {
+  const { connection } = driver;
+  const jobs = path.join(directory, jobsFolder);
+  const journal = new JournalStream(connection, id, epoch, (error) => {
+    process.stderr.write(`shoal leads ${id} no more: ${error.message}\n`);
+    die();
   });
-  const slots = (await driver.workers()).reduce((sum, one) => sum + one.slots, 0);
+  const programOf = async (record: SubmittedJob): Promise<ProgramRef> => {
+    const file = await fetchBundle(connection, record.bundle, path.join(directory, "../../bundles"));
+    const data = {
+      ...(record.data as object),
+      bundle: file,
+      runtime: runtime.url,
+      directory: record.directory,
+    };
+    const program = { module: executor, data, bundle: { file, hash: record.bundle } };
+    driver.preload(program);
+    return program;
+  };
+  const [[record, program], workers] = await Promise.all([
+    readRecord(connection, id).then(async ({ record }) => [record, await programOf(record)] as const),
+    driver.workers(),
+    openJournals(connection).then(() => journal.takeOver(jobs)),
+  ]);
   await leadJob({
     connection,
     record,
     epoch,
-    program: {
-      module: executor,
-      data: { ...(record.data as object), bundle: file, runtime: runtime.url, directory: record.directory },
-      bundle: { file, hash: record.bundle },
-    },
+    program,
     settings: {
       driver,
-      slots: Math.max(1, slots),
+      slots: Math.max(
+        1,
+        workers.reduce((sum, { slots }) => sum + slots, 0),
+      ),
       memoryBytes,
       stateDir: directory,
       directory: record.directory,
@@ -73,18 +99,34 @@ async function lead({ url, id, epoch, directory }: LeadOrder): Promise<void> {
     },
   });
   await driver.close();
-  await connection.close();
   process.exit(0);
+}
+
+async function serve({ url }: LeadSetup, ordered: Promise<LeadOrder>): Promise<void> {
+  let say = (_text: string): void => {}; // before there is a job, nobody's code runs
+  const onPrint = (text: string): void => say(text);
+  const driver = await prepare(url, onPrint);
+  process.send!(readyMessage);
+  const order = await ordered;
+  const { connection } = driver;
+  say = (text) => connection.publish(connection.subjects.said(order.id), JSON.stringify({ printed: text }));
+  await lead(driver, order, onPrint);
 }
 
 process.on("disconnect", die);
 // A terminal's Ctrl-C goes to all of its processes; whether the job ends is for the worker, and for who submitted it.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {});
-process.once("message", (order: LeadOrder) => {
-  lead(order).catch((error: unknown) => {
-    process.stderr.write(
-      `shoal cannot lead ${order.id}: ${error instanceof Error ? error.stack : String(error)}\n`,
-    );
+process.once("message", (setup: LeadSetup) => {
+  let what = "jobs";
+  const ordered = new Promise<LeadOrder>((resolve) => {
+    process.once("message", (order: LeadOrder) => {
+      what = order.id;
+      resolve(order);
+    });
+  });
+  serve(setup, ordered).catch((error: unknown) => {
+    const text = error instanceof Error ? error.stack : String(error);
+    process.stderr.write(`shoal cannot lead ${what}: ${text}\n`);
     process.exit(1);
   });
 });

@@ -102,6 +102,23 @@ export function checkOptions(raw: RawOptions): RunFlags {
   };
 }
 
+/** BAD_OPTION for what a cluster would not heed: its slots are its workers'. */
+export function checkForCluster({ slots, memoryBytes, isolation }: RunFlags): void {
+  const given = Object.entries({ slots, memory: memoryBytes, isolation }).find(
+    ([, value]) => value !== undefined,
+  );
+  if (given === undefined) return;
+  const option = longName(given[0] as OwnName);
+  throw new ShoalError(
+    "BAD_OPTION",
+    `${option} is for slots of this machine: those of a cluster are its workers'`,
+    {
+      hint: `Say it where they are started: shoal worker ${option} …`,
+      details: { option },
+    },
+  );
+}
+
 function whole(raw: RawOptions, name: OwnName, min: number, max: number): number | undefined {
   const text = raw[name];
   if (typeof text !== "string") return undefined;

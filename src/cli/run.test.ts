@@ -237,6 +237,23 @@ describe("shoal run", () => {
     expect(parameter.closed).toBe(1);
   });
 
+  it("refuses what the workers of a cluster would not heed", async () => {
+    for (const [verb, ...options] of [
+      ["run", "--memory", "1g"],
+      ["run", "--attached", "--slots", "2"],
+      ["submit", "--isolation", "process"],
+    ]) {
+      const it_ = new Scripted();
+      expect(await it_.shoal(verb!, "words.ts", "--cluster", "nats://127.0.0.1:4222", ...options)).toBe(2);
+      const option = options.at(-2)!;
+      expect(it_.err).toContain(
+        `${option} is for slots of this machine: those of a cluster are its workers'`,
+      );
+      expect(it_.err).toContain(`shoal worker ${option} …`);
+      expect(it_.connections).toEqual([]);
+    }
+  });
+
   it("shows the job's parameters for --help, and runs nothing", async () => {
     const it_ = new Scripted();
     expect(await it_.shoal("run", "words.ts", "--help")).toBe(0);

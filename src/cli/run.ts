@@ -13,7 +13,7 @@ import type { ExitCode } from "./exit-codes.ts";
 import { OutputStream } from "./output-stream.ts";
 import { paintFor } from "./paint.ts";
 import type { Paint } from "./paint.ts";
-import type { RunFlags } from "./own-options.ts";
+import { checkForCluster, type RunFlags } from "./own-options.ts";
 import { escapeLine } from "./printable.ts";
 import { ProgressView } from "./progress-view.ts";
 import type { LiveLine, Screen } from "./progress-view.ts";
@@ -60,11 +60,15 @@ async function perform(
       verb === "run"
         ? line.flags
         : { ...line.flags, cluster: line.flags.cluster ?? clusterOf(undefined, around.env) };
+    if (flags.cluster !== undefined) checkForCluster(flags);
     return await new Run(verb, line.job, { ...line, flags }, around, out, paint).perform();
   } catch (error) {
     return await fail(error, { around, out, paint, json, job: null });
   }
 }
+
+/** Without a report, where none is shown. */
+type Result = Omit<JobResult<unknown>, "report"> & { readonly report: Report | null };
 
 class Run {
   private readonly verb: "run" | "submit";
@@ -111,7 +115,7 @@ class Run {
         options,
         flags.cluster === undefined ? undefined : addressOf(flags.cluster),
       );
-      let result: JobResult<unknown>;
+      let result: Result;
       try {
         this.controller.signal.throwIfAborted();
         const parsing = import("./params.ts");
@@ -160,18 +164,19 @@ class Run {
   /** Left to the cluster and followed: it goes on without this process, and the same command finds it again. */
   private async left(
     api: Api,
-    shoal: Pick<Shoal, "submit">,
+    shoal: Pick<Shoal, "submit" | "close">,
     parameters: Readonly<Record<string, unknown>>,
-  ): Promise<JobResult<unknown>> {
+  ): Promise<Result> {
     const { flags } = this.line;
     const began = Date.now();
     const id = await shoal.submit(this.job, parameters, { ...this.runOptions(), joins: !flags.fresh });
-    const url = addressOf(flags.cluster!);
-    const jobs = await api.clusterJobs(url);
+    // Nothing runs here any more.
+    const [jobs] = await Promise.all([api.clusterJobs(addressOf(flags.cluster!)), shoal.close()]);
     try {
       const { submittedAt } = await jobs.info(id);
       if (submittedAt < began) this.view.note(`the same command began ${id} before: this goes on with it`);
       const { value, output } = await followJob(jobs, id, this.view, this.controller.signal);
+      if (flags.quiet && !flags.json) return { job: id, value, output, report: null };
       const [run, report] = await jobs.ask(
         id,
         async (state, asked) => [asked, await api.reportOf(asked, state)] as const,
@@ -204,7 +209,7 @@ class Run {
     };
   }
 
-  private async succeed(api: Api, result: JobResult<unknown>): Promise<void> {
+  private async succeed(api: Api, result: Result): Promise<void> {
     const { flags } = this.line;
     const { value, output, report } = result;
     const { jsonDocument, valueLines } = await import("./result-text.ts");
@@ -218,13 +223,13 @@ class Run {
           run: result.job,
           value,
           ...(output === null ? {} : { output: { directory: output.directory, files: output.files } }),
-          ...reportMembers(api, report, flags.explain),
+          ...reportMembers(api, report!, flags.explain),
         }),
       );
       return;
     }
     if (output === null) await this.out.write(valueLines(value));
-    if (flags.quiet) return;
+    if (flags.quiet || report === null) return;
     if (output !== null) {
       const { length } = output.files;
       const files = `${length} ${length === 1 ? "file" : "files"}`;

@@ -19,6 +19,8 @@ import { defaultTimes } from "./cluster-run.ts";
 import { ClusterConnection, protocolVersion } from "./connection.ts";
 import type { WhoRequest, WorkerInfo } from "./held.ts";
 import { JobSeat } from "./job-seat.ts";
+import { sayGone, sayPresent } from "./present.ts";
+import { within } from "./within.ts";
 import { isRunId, objectInBytes } from "./json.ts";
 import { WorkerPlace } from "./worker-place.ts";
 import { watchOver } from "./over.ts";
@@ -51,6 +53,8 @@ export type AgentAnswer = { readonly ok: true } | { readonly ok: false; readonly
 
 /** Runs that are remembered as over, so that a late announcement is not taken for a new one; and what was noted. */
 const overMax = 1000;
+/** A worker that leaves waits so long for the server to know. */
+const goneMs = 2000;
 /** Files of a run that nobody has spoken of for so long are deleted. */
 const staleMs = 3_600_000;
 
@@ -82,7 +86,7 @@ export class Agent {
       throw error;
     });
     const agent = new Agent(options, connection, blocks, await newId(connection));
-    agent.begin();
+    await agent.begin();
     return agent;
   }
 
@@ -105,7 +109,10 @@ export class Agent {
       bundles: path.join(directory, "bundles"),
       runtime,
     });
-    connection.onAway = (isAway) => options.onNote(isAway ? "NATS is away" : "NATS is back");
+    connection.onAway = (isAway) => {
+      options.onNote(isAway ? "NATS is away" : "NATS is back");
+      if (!isAway) this.comeIn();
+    };
   }
 
   get worker(): WorkerId {
@@ -131,14 +138,18 @@ export class Agent {
     await this.connection.flush().catch(() => {}); // the last words of slots; without NATS nobody hears them
     this.blocks.close();
     this.place.leave();
+    await within(goneMs, sayGone(this.connection, this.id));
     await this.connection.close();
   }
 
-  private begin(): void {
+  private async begin(): Promise<void> {
     const { subjects } = this.connection;
     this.sweep();
     const before = this.place.deadOne();
-    if (before !== null) this.connection.publish(subjects.exited, before);
+    if (before !== null) {
+      this.connection.publish(subjects.exited, before);
+      void sayGone(this.connection, before);
+    }
     this.pool.warm();
     this.unsubscribes.push(
       this.connection.subscribe(subjects.open, (bytes) => this.heardOf(parseOpenJob(bytes))),
@@ -147,6 +158,7 @@ export class Agent {
       ),
     );
     this.takeId(this.id);
+    await sayPresent(this.connection, this.id);
     watchOver(this.connection, (runs) => this.forget(runs)).then(
       (unwatch) => (this.isClosed ? unwatch() : this.unsubscribes.push(unwatch)),
       (error: unknown) =>
@@ -162,6 +174,11 @@ export class Agent {
       this.blocks.forget(run);
       rmSync(folder, { recursive: true, force: true });
     }
+  }
+
+  /** Those who ask all workers are to wait for this one, too. */
+  private comeIn(): void {
+    sayPresent(this.connection, this.id).catch(() => {}); // NATS is away again: when it is back, this is said again
   }
 
   private takeId(id: WorkerId): void {
@@ -253,8 +270,10 @@ export class Agent {
     if (isFenced && !this.isDraining) {
       // Whoever was given up comes back as another.
       this.isSeating = true;
+      void sayGone(this.connection, this.id);
       try {
         this.takeId(await newId(this.connection));
+        this.comeIn();
       } catch (error) {
         this.options.onNote(`no new id: ${String(error)}`);
       } finally {

@@ -24,6 +24,7 @@ import { encodeFrame, FrameReader } from "./frames.ts";
 import type { OpenJob } from "./open-job.ts";
 import { tellOver } from "./over.ts";
 import { PatientTimers } from "./patient-timers.ts";
+import { sayGone } from "./present.ts";
 import type { Home } from "./held.ts";
 
 export interface ClusterTimes {
@@ -203,6 +204,7 @@ export class ClusterRun {
     this.guests.delete(worker);
     this.readers.delete(worker);
     this.onLeft();
+    void sayGone(this.connection, worker); // should it live, it comes back as another
     this.post({ kind: "WorkerLost", worker, reason }, null);
   }
 

@@ -17,8 +17,17 @@ import { ShoalError } from "../../errors.ts";
 import { inboxOf } from "./roles.ts";
 import { checkServer, parseClusterUrl, redacted, type ClusterAddress } from "./address.ts";
 import { isConflict, isRetryable, isTooFewServers, textOf, unreachable } from "./nats-errors.ts";
-import { deleteObject, deleteObjects, keysIn, listObjects, readObject, type StoredObject } from "./stored.ts";
+import {
+  deleteObject,
+  deleteObjects,
+  keysIn,
+  listObjects,
+  readObject,
+  seenBefore,
+  type StoredObject,
+} from "./stored.ts";
 import { Subjects } from "./subjects.ts";
+import { within } from "./within.ts";
 
 /** What must be the same on both sides of every wire. A worker of another one takes no part. */
 export const protocolVersion = 1;
@@ -61,7 +70,7 @@ export class ClusterConnection {
       });
     }
     try {
-      await (await jetstreamManager(nc)).getAccountInfo();
+      await jetstreamManager(nc); // it asks for the account
     } catch (error) {
       if (!isPatient && /JetStream.*not enabled/i.test(String(error)) && !isRetryable(error)) {
         await nc.close();
@@ -123,25 +132,23 @@ export class ClusterConnection {
     }
   }
 
-  /** All answers that come within that time, or with a pause of `stallMs` between two. */
+  /**
+   * Tells of all answers that come within that time, or with a pause of `stallMs` between two, until `tell` says that
+   * it was the last.
+   */
   async requestAll(
     subject: string,
     bytes: string,
-    maxWaitMs: number,
-    stallMs: number,
-  ): Promise<Uint8Array[]> {
-    const answers: Uint8Array[] = [];
-    const replies = await this.nc.requestMany(subject, bytes, {
-      strategy: "stall",
-      maxWait: maxWaitMs,
-      stall: stallMs,
-    } as never);
+    { maxWaitMs, stallMs }: { readonly maxWaitMs: number; readonly stallMs: number },
+    tell: (answer: Uint8Array) => boolean,
+  ): Promise<void> {
+    const options = { strategy: "stall", maxWait: maxWaitMs, stall: stallMs } as never;
+    const replies = await this.nc.requestMany(subject, bytes, options);
     try {
-      for await (const message of replies) answers.push(message.data);
+      for await (const { data } of replies) if (tell(data)) break;
     } catch {
       // nobody listens: no answers
     }
-    return answers;
   }
 
   /** A number that no other caller of this cluster gets, ever: by compare-and-set. */
@@ -284,11 +291,14 @@ export class ClusterConnection {
 
   private async openBucket(): Promise<KV> {
     // Read from its leader only (`allow_direct`): a copy may not have yet what was written a moment ago.
-    this.bucket ??= new Kvm(jetstream(this.nc, { timeout: keyMs })).create(this.subjects.bucket, {
-      history: 1,
-      replicas: this.replicas,
-      allow_direct: false,
-    });
+    this.bucket ??= new Kvm(jetstream(this.nc, { timeout: keyMs, ...seenBefore })).create(
+      this.subjects.bucket,
+      {
+        history: 1,
+        replicas: this.replicas,
+        allow_direct: false,
+      },
+    );
     try {
       return await this.bucket;
     } catch (error) {
@@ -298,7 +308,9 @@ export class ClusterConnection {
   }
 
   private async openStore(name: string): Promise<ObjectStore> {
-    const opening = this.stores.get(name) ?? new Objm(this.nc).create(name, { replicas: this.replicas });
+    const opening =
+      this.stores.get(name) ??
+      new Objm(jetstream(this.nc, seenBefore)).create(name, { replicas: this.replicas });
     this.stores.set(name, opening);
     try {
       return await opening;
@@ -362,17 +374,6 @@ async function reach(
 export interface Keyed {
   readonly text: string;
   readonly revision: number;
-}
-
-/** Undefined: not in time. */
-async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-  const inTime = new AbortController();
-  const late = wait(ms, undefined, { signal: inTime.signal }).catch(() => undefined);
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    inTime.abort();
-  }
 }
 
 export type Reply = (answer: string) => void;

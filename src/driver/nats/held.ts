@@ -6,6 +6,7 @@ import { ShoalError } from "../../errors.ts";
 import type { ClusterConnection } from "./connection.ts";
 import { isAttempt, isCount, isObject, isText, isUrl, isWorker } from "./frame-bodies.ts";
 import { objectInBytes } from "./json.ts";
+import { presentWorkers, sayGone } from "./present.ts";
 
 export interface Home {
   readonly worker: WorkerId;
@@ -58,24 +59,48 @@ const isInfo = (info: Readonly<Record<string, unknown>>): boolean =>
   (info["blocks"] === undefined || (Array.isArray(info["blocks"]) && info["blocks"].every(isBlock)));
 
 const waitMs = 2000;
-/** After the last answer for so long, no more are expected. */
+/** While somebody is missing: after the last answer for so long, no more are expected. */
 const stallMs = 300;
 const awayMs = 5000;
 const againMs = 250;
 
-/** All workers that answer, by number. */
+/** All workers that answer, by number. Settles when all of which is known that they are there have. */
 export async function askWorkers(
   connection: ClusterConnection,
   request: WhoRequest = {},
 ): Promise<WorkerInfo[]> {
-  const { who } = connection.subjects;
-  const answers = await connection.requestAll(who, JSON.stringify(request), waitMs, stallMs);
+  const missing = await presentWorkers(connection, stallMs);
   const infos: WorkerInfo[] = [];
-  for (const bytes of answers) {
+  const times = { maxWaitMs: waitMs, stallMs };
+  await connection.requestAll(connection.subjects.who, JSON.stringify(request), times, (bytes) => {
     const info = objectInBytes(bytes);
-    if (info !== null && isInfo(info)) infos.push(info as unknown as WorkerInfo);
-  }
+    if (info === null || !isInfo(info)) return false;
+    infos.push(info as unknown as WorkerInfo);
+    missing?.delete(info["worker"] as string);
+    return missing?.size === 0;
+  });
   return infos.sort((a, b) => Number(a.worker.slice(1)) - Number(b.worker.slice(1)));
+}
+
+/** Whoever is said to be there and was silent when it was looked last, and is again, is gone. Owner of: who was silent. */
+export class SilentWorkers {
+  private readonly connection: ClusterConnection;
+  private silent: ReadonlySet<string> = new Set();
+
+  constructor(connection: ClusterConnection) {
+    this.connection = connection;
+  }
+
+  async look(): Promise<void> {
+    const silent = (await presentWorkers(this.connection, waitMs)) ?? new Set<string>();
+    for (const { worker } of await askWorkers(this.connection)) silent.delete(worker);
+    for (const worker of silent) {
+      if (!this.silent.has(worker)) continue;
+      await sayGone(this.connection, worker);
+      silent.delete(worker);
+    }
+    this.silent = silent;
+  }
 }
 
 /**

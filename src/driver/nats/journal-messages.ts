@@ -6,6 +6,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
 import type { ClusterConnection } from "./connection.ts";
 import { isConflict, textOf } from "./nats-errors.ts";
+import { seenBefore } from "./stored.ts";
 
 const appendTimeoutMs = 3000;
 
@@ -21,7 +22,7 @@ export async function openJournals(connection: ClusterConnection): Promise<void>
   const { subjects } = connection;
   const { journals } = subjects;
   await connection.use(`opening ${journals}`, async (nc) => {
-    const manager = await jetstreamManager(nc);
+    const manager = await jetstreamManager(nc, seenBefore);
     try {
       await manager.streams.info(journals);
     } catch (error) {
@@ -65,7 +66,7 @@ export async function appendJournal(
 export async function purgeJournal(connection: ClusterConnection, job: string): Promise<void> {
   const { journals } = connection.subjects;
   await connection.use(`deleting the journal of ${job}`, async (nc) => {
-    const manager = await jetstreamManager(nc);
+    const manager = await jetstreamManager(nc, seenBefore);
     try {
       await manager.streams.purge(journals, { filter: connection.subjects.journal(job) });
     } catch (error) {
@@ -74,28 +75,52 @@ export async function purgeJournal(connection: ClusterConnection, job: string): 
   });
 }
 
-/** The messages of a job's journal, in order, from number `first` on. */
+/** Messages that are asked for at once, as long as a job's are neighbours in the stream. */
+const windowMax = 32;
+
+/**
+ * The messages of a job's journal, in order, from number `first` on. Several are asked for at once: of each number the
+ * next that is the job's, so that nothing between two is missed, whoever else appends to the stream.
+ */
 export async function* readJournal(
   connection: ClusterConnection,
   job: string,
   first: number,
 ): AsyncGenerator<JournalMessage & { readonly seq: number }> {
-  const { journals } = connection.subjects;
-  const subject = connection.subjects.journal(job);
+  let window = 1;
   for (let from = first; ;) {
-    const message = await connection.use(`reading the journal of ${job}`, async (nc) => {
-      const manager = await jetstreamManager(nc);
-      try {
-        return await manager.streams.getMessage(journals, { seq: from, next_by_subj: subject } as never);
-      } catch (error) {
-        if (/not found|no message found|404/i.test(textOf(error))) return null;
-        throw error;
-      }
-    });
-    if (message === null) return;
-    const { seq, header, data } = message;
-    const told = header as typeof header | undefined;
-    yield { seq, segment: told?.get("segment") ?? "", place: told?.get("place") ?? "", bytes: data };
-    from = seq + 1;
+    const asked = Array.from({ length: window }, (_, n) => nextMessage(connection, job, from + n));
+    const before = from;
+    for (const message of await Promise.all(asked)) {
+      // What has been appended since then is behind the answers that lack it: it would not be in order.
+      if (message === null) return;
+      if (message.seq < from) continue;
+      yield message;
+      from = message.seq + 1;
+    }
+    window = from - before <= 2 * window ? Math.min(windowMax, window * 2) : 1;
   }
+}
+
+/** The job's next message from that number on; null: there is none yet. */
+async function nextMessage(
+  connection: ClusterConnection,
+  job: string,
+  from: number,
+): Promise<(JournalMessage & { readonly seq: number }) | null> {
+  const { journals } = connection.subjects;
+  const wanted = { seq: from, next_by_subj: connection.subjects.journal(job) };
+  const message = await connection.use(`reading the journal of ${job}`, async (nc) => {
+    const manager = await jetstreamManager(nc, seenBefore);
+    try {
+      return await manager.streams.getMessage(journals, wanted as never);
+    } catch (error) {
+      if (/not found|no message found|404/i.test(textOf(error))) return null;
+      throw error;
+    }
+  });
+  if (message === null) return null;
+  const { seq, header, data } = message;
+  const told = header as typeof header | undefined;
+  return { seq, segment: told?.get("segment") ?? "", place: told?.get("place") ?? "", bytes: data };
 }

@@ -23,6 +23,8 @@ export interface NatsOptions extends Omit<SlotPoolOptions, "slots"> {
   /** Of the package, for messages about versions that differ. */
   readonly version: string;
   readonly times?: ClusterTimes;
+  /** The cluster has the bundles of its jobs. Default: they are sent there. */
+  readonly hasBundles?: boolean;
 }
 
 export class NatsDriver implements Driver {
@@ -40,7 +42,8 @@ export class NatsDriver implements Driver {
     return new NatsDriver(options, await ClusterConnection.open(options.url, "shoal client"));
   }
 
-  private constructor(options: NatsOptions, connection: ClusterConnection) {
+  /** `connection` is the driver's from here on. */
+  constructor(options: NatsOptions, connection: ClusterConnection) {
     this.options = options;
     this.connection = connection;
     this.pool = new SlotPool({ ...options, slots: 1 });
@@ -93,11 +96,12 @@ export class NatsDriver implements Driver {
   }
 
   private async runNow(job: DriverJob): Promise<JobOutcome> {
-    const { times = defaultTimes, version } = this.options;
+    const { times = defaultTimes, version, hasBundles = false } = this.options;
     this.connection.onAway = (isAway) =>
       job.note?.(isAway ? "NATS is away: the job waits for it" : "NATS is back: the job goes on");
     try {
-      if (job.program.bundle !== undefined) await shipBundle(this.connection, job.program.bundle);
+      if (job.program.bundle !== undefined && !hasBundles)
+        await shipBundle(this.connection, job.program.bundle);
       const homes = this.homes.get(job.spec.id) ?? new Map();
       return await new ClusterRun(job, this.connection, { times, version, homes }).start();
     } finally {

@@ -5,6 +5,7 @@
 
 import type { ClusterConnection } from "./connection.ts";
 import { isRunId } from "./json.ts";
+import { within } from "./within.ts";
 
 const key = "over";
 const runsMax = 200;
@@ -30,9 +31,7 @@ export async function tellOver(connection: ClusterConnection, run: string): Prom
       if ((await connection.setKey(key, text, found?.revision ?? null)) !== null) return;
     }
   })().catch(() => {}); // they are deleted when they are old
-  let timer: NodeJS.Timeout;
-  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, tellMs)));
-  await Promise.race([told, late]).finally(() => clearTimeout(timer));
+  await within(tellMs, told);
 }
 
 /** Tells of all runs that are known to be over, now and whenever there are more. Returns how to end it. */

@@ -9,10 +9,19 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import { createHash } from "node:crypto";
 import { textOf } from "./nats-errors.ts";
 
+/** For clients of JetStream: that it is there was seen when the connection was opened, and is not asked again each time. */
+export const seenBefore = { checkAPI: false } as const;
+
 /** Keys of a bucket that begin so; some of them may be deleted. `prefix` ends with a dot. */
 export async function keysIn(nc: NatsConnection, bucket: string, prefix: string): Promise<string[]> {
   const subjects = await subjectsIn(nc, `KV_${bucket}`, `$KV.${bucket}.${prefix}>`);
   return subjects.map((subject) => subject.slice(`$KV.${bucket}.`.length));
+}
+
+/** Nothing of it stays, so that keysIn does not find it; and whoever watches the bucket is not told. */
+export async function forgetKey(nc: NatsConnection, bucket: string, key: string): Promise<void> {
+  const { streams } = await jetstreamManager(nc, seenBefore);
+  await streams.purge(`KV_${bucket}`, { filter: `$KV.${bucket}.${key}` });
 }
 
 /** Null: there is none. Throws if it is not there as a whole: it is being replaced, or copied to another server. */
@@ -24,7 +33,7 @@ export async function readObject(
 ): Promise<Uint8Array | null> {
   const info = await objects.info(name);
   if (info === null || info.deleted) return null;
-  const { streams } = await jetstreamManager(nc);
+  const { streams } = await jetstreamManager(nc, seenBefore);
   const chunks: Uint8Array[] = [];
   let from = 1;
   while (chunks.length < info.chunks) {
@@ -84,7 +93,7 @@ export async function deleteObject(
   name: string,
 ): Promise<void> {
   const stream = `OBJ_${store}`;
-  const { streams } = await jetstreamManager(nc);
+  const { streams } = await jetstreamManager(nc, seenBefore);
   const info = await objects.info(name);
   if (info === null) return;
   await streams.purge(stream, { filter: `$O.${store}.C.${info.nuid}` });
@@ -102,7 +111,7 @@ async function objectsIn(nc: NatsConnection, store: string): Promise<{ readonly 
 }
 
 async function subjectsIn(nc: NatsConnection, stream: string, filter: string): Promise<string[]> {
-  const { streams } = await jetstreamManager(nc);
+  const { streams } = await jetstreamManager(nc, seenBefore);
   const { state } = await streams.info(stream, { subjects_filter: filter });
   return Object.keys(state.subjects ?? {});
 }

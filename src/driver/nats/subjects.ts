@@ -13,8 +13,8 @@
 //   shoal.<cluster>.job.<id>.cancel              asked by anyone, answered by the host
 //   shoal.<cluster>.journal.<id>                 journals of submitted jobs: stream shoal_<cluster>_journals
 //
-//   bucket shoal_<cluster>                       the number of the last worker; submitted jobs, and who leads them; runs
-//                                                that are over
+//   bucket shoal_<cluster>                       the number of the last worker, and those that are there; submitted jobs,
+//                                                and who leads them; runs that are over
 //   object stores shoal_<cluster>_bundles, …_results
 
 export class Subjects {

@@ -49,9 +49,8 @@ export async function submitJob(
   submission: Submission,
   joins: boolean,
 ): Promise<string> {
-  await shipBundle(connection, submission.program.bundle);
-  await openJournals(connection);
   const command = commandOf(submission);
+  await Promise.all([shipBundle(connection, submission.program.bundle), openJournals(connection)]);
   for (;;) {
     const known = await connection.getKey(commandKey(command));
     if (joins && known !== null && (await goesOn(connection, known.text, submission))) return known.text;

@@ -6,11 +6,12 @@
 //
 // Owner of: the leases that this worker holds, the processes that lead.
 
-import { fork, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import path from "node:path";
 import { toErrorData, ShoalError } from "../../errors.ts";
 import type { ClusterConnection } from "../../driver/nats/connection.ts";
 import { defaultLeaseTimes, Lease, LeaseWatch } from "../../driver/nats/lease.ts";
+import { LeadingProcesses } from "./leading-processes.ts";
 import { sweepFromTimeToTime } from "./retention.ts";
 import { changeRecord, isOver, jobKey, leaseKey, recordIn, type SubmittedJob } from "./record.ts";
 
@@ -25,14 +26,6 @@ export interface KeeperOptions {
   readonly onNote: (line: string) => void;
 }
 
-/** What the process that leads is told. */
-export interface LeadOrder {
-  readonly url: string;
-  readonly id: string;
-  readonly epoch: number;
-  readonly directory: string;
-}
-
 /** Jobs that one worker leads at a time. */
 const leadsMax = 16;
 /** Leaders of a job that died, after which it fails. */
@@ -41,8 +34,8 @@ const epochsMax = 50;
 /** After the death of the nth process that led a job, n times so long until the next. */
 const pausePerLeaderMs = 50;
 
-/** Workers that hear of a new job look within so long. */
-const newJobMs = 60;
+/** Workers that hear of a new job look within so long; those that would have to start a process to lead it, after that. */
+const newJobMs = 30;
 
 interface Led {
   readonly lease: Lease;
@@ -53,6 +46,7 @@ export class JobKeeper {
   private readonly connection: ClusterConnection;
   private readonly options: KeeperOptions;
   private readonly watch = new LeaseWatch();
+  private readonly processes: LeadingProcesses;
   /** Jobs that are not over, and the epochs of their last leader and of when their command went on with them. */
   private readonly open = new Map<string, Pick<SubmittedJob, "epoch" | "continuedAt">>();
   private readonly led = new Map<string, Led>();
@@ -65,6 +59,7 @@ export class JobKeeper {
   constructor(connection: ClusterConnection, options: KeeperOptions) {
     this.connection = connection;
     this.options = options;
+    this.processes = new LeadingProcesses(options.lead, options.url);
   }
 
   async start(): Promise<void> {
@@ -76,6 +71,7 @@ export class JobKeeper {
       else this.open.set(id, { epoch: record.epoch, continuedAt: record.continuedAt });
     });
     void this.lookForEver();
+    this.processes.start();
     this.stopSweeping = sweepFromTimeToTime(this.connection, this.options.onNote);
   }
 
@@ -85,6 +81,7 @@ export class JobKeeper {
     this.stopWatching();
     this.stopSweeping();
     if (this.timer !== null) clearTimeout(this.timer);
+    this.processes.close();
     await Promise.all(
       [...this.led.values()].map(async ({ lease, child }) => {
         const ended = new Promise((resolve) => child.once("exit", resolve));
@@ -114,7 +111,8 @@ export class JobKeeper {
   /** A job is new. */
   private lookSoon(): void {
     if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.look(), Math.random() * newJobMs);
+    const delays = Math.random() + (this.processes.isReady ? 0 : 1);
+    this.timer = setTimeout(() => this.look(), delays * newJobMs);
   }
 
   private async tryToLead(
@@ -129,11 +127,9 @@ export class JobKeeper {
     if (lease === null) return;
     if (lease.epoch - continuedAt > epochsMax) return await this.giveUp(id, lease);
     options.onNote(`leads ${id}${lease.epoch === 1 ? "" : `, after ${lease.epoch - 1} others`}`);
-    const child = fork(options.lead, [], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    const directory = path.join(options.directory, "lead", `${id}-${lease.epoch}`);
+    const child = this.processes.lead({ id, epoch: lease.epoch, directory });
     this.led.set(id, { lease, child });
-    const { url, directory } = options;
-    const place = path.join(directory, "lead", `${id}-${lease.epoch}`);
-    child.send({ url, id, epoch: lease.epoch, directory: place } satisfies LeadOrder, () => {});
     child.once("exit", (code) => {
       this.led.delete(id);
       if (code === 0) {

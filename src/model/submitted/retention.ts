@@ -7,6 +7,7 @@
 
 import type { ClusterConnection } from "../../driver/nats/connection.ts";
 import { purgeJournal } from "../../driver/nats/journal-messages.ts";
+import { SilentWorkers } from "../../driver/nats/held.ts";
 import { toErrorData } from "../../errors.ts";
 import { commandKey, isOver, jobKey, leaseKey, listRecords, valueName, type SubmittedJob } from "./record.ts";
 
@@ -109,11 +110,13 @@ export function sweepFromTimeToTime(
   onNote: (line: string) => void,
 ): () => void {
   const turn = new SweepTurn(connection);
+  const silent = new SilentWorkers(connection);
   let timer: NodeJS.Timeout | null = null;
   let isOver = false;
   const look = async (): Promise<void> => {
     try {
       if (!(await turn.take())) return;
+      await silent.look();
       const { jobs } = await sweepSubmitted(connection, Date.now());
       if (jobs.length > 0) onNote(`swept ${jobs.length} submitted jobs that were over`);
     } catch (error) {

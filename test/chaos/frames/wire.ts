@@ -66,8 +66,14 @@ export class Wire {
     };
   }
 
-  requestAll(): Promise<Uint8Array[]> {
-    return Promise.resolve(this.answers);
+  requestAll(
+    _subject: string,
+    _bytes: string,
+    _times: unknown,
+    tell: (answer: Uint8Array) => boolean,
+  ): Promise<void> {
+    this.answers.some(tell);
+    return Promise.resolve();
   }
 
   getKey(key: string): Promise<Keyed | null> {
@@ -76,6 +82,11 @@ export class Wire {
     if (found !== undefined && key.startsWith("lease."))
       this.keys.set(key, { ...found, revision: ++this.revision });
     return Promise.resolve(found ?? null);
+  }
+
+  setKey(key: string, text: string): Promise<number> {
+    this.change(key, text);
+    return Promise.resolve(this.revision);
   }
 
   keysOf(prefix: string): Promise<string[]> {
