@@ -7,10 +7,10 @@
 // Owner of: the leases that this worker holds, the processes that lead.
 
 import { fork, type ChildProcess } from "node:child_process";
-import path from "node:path";
 import { toErrorData, ShoalError } from "../../errors.ts";
 import type { ClusterConnection } from "../../driver/nats/connection.ts";
 import { defaultLeaseTimes, Lease, LeaseWatch } from "../../driver/nats/lease.ts";
+import { LeadPlaces } from "./lead-places.ts";
 import { sweepFromTimeToTime } from "./retention.ts";
 import { changeRecord, isOver, jobKey, leaseKey, recordIn, type SubmittedJob } from "./record.ts";
 
@@ -47,6 +47,8 @@ const newJobMs = 60;
 interface Led {
   readonly lease: Lease;
   readonly child: ChildProcess;
+  /** Settles when the process is gone, and what it has written. */
+  readonly gone: Promise<void>;
 }
 
 export class JobKeeper {
@@ -56,6 +58,7 @@ export class JobKeeper {
   /** Jobs that are not over, and the epochs of their last leader and of when their command went on with them. */
   private readonly open = new Map<string, Pick<SubmittedJob, "epoch" | "continuedAt">>();
   private readonly led = new Map<string, Led>();
+  private readonly places: LeadPlaces;
   private stopWatching: () => void = () => {};
   private stopSweeping: () => void = () => {};
   private timer: NodeJS.Timeout | null = null;
@@ -65,9 +68,11 @@ export class JobKeeper {
   constructor(connection: ClusterConnection, options: KeeperOptions) {
     this.connection = connection;
     this.options = options;
+    this.places = new LeadPlaces(options.directory);
   }
 
   async start(): Promise<void> {
+    this.places.sweep();
     this.stopWatching = await this.connection.watchKeys(`${jobKey("")}>`, (key, text) => {
       const id = key.slice(jobKey("").length);
       const record = text === null ? null : recordIn(text);
@@ -86,10 +91,9 @@ export class JobKeeper {
     this.stopSweeping();
     if (this.timer !== null) clearTimeout(this.timer);
     await Promise.all(
-      [...this.led.values()].map(async ({ lease, child }) => {
-        const ended = new Promise((resolve) => child.once("exit", resolve));
+      [...this.led.values()].map(async ({ lease, child, gone }) => {
         child.kill("SIGKILL");
-        if (child.exitCode === null && child.signalCode === null) await ended;
+        await gone;
         await lease.release().catch(() => lease.stop());
       }),
     );
@@ -128,12 +132,19 @@ export class JobKeeper {
     const lease = await Lease.take(connection, leaseKey(id), worker, this.watch, lost, epoch);
     if (lease === null) return;
     if (lease.epoch - continuedAt > epochsMax) return await this.giveUp(id, lease);
+    const place = `${id}-${lease.epoch}`;
+    let directory: string;
+    try {
+      directory = this.places.take(place);
+    } catch (error) {
+      await lease.release().catch(() => lease.stop());
+      throw error;
+    }
     options.onNote(`leads ${id}${lease.epoch === 1 ? "" : `, after ${lease.epoch - 1} others`}`);
     const child = fork(options.lead, [], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
-    this.led.set(id, { lease, child });
-    const { url, directory } = options;
-    const place = path.join(directory, "lead", `${id}-${lease.epoch}`);
-    child.send({ url, id, epoch: lease.epoch, directory: place } satisfies LeadOrder, () => {});
+    const gone = new Promise((resolve) => child.once("exit", resolve)).then(() => this.places.leave(place));
+    this.led.set(id, { lease, child, gone });
+    child.send({ url: options.url, id, epoch: lease.epoch, directory } satisfies LeadOrder, () => {});
     child.once("exit", (code) => {
       this.led.delete(id);
       if (code === 0) {
