@@ -11,7 +11,7 @@ import { fetchBundle } from "./driver/nats/bundles.ts";
 import { ClusterConnection } from "./driver/nats/connection.ts";
 import { openJournals } from "./driver/nats/journal-messages.ts";
 import { JournalStream } from "./driver/nats/journal-stream.ts";
-import { NatsDriver } from "./driver/nats/nats-driver.ts";
+import { NatsDriver, type NatsOptions } from "./driver/nats/nats-driver.ts";
 import type { LeadOrder } from "./model/submitted/keeper.ts";
 import { leadJob } from "./model/submitted/lead-job.ts";
 import { jobsFolder, readRecord } from "./model/submitted/record.ts";
@@ -28,24 +28,28 @@ async function lead({ url, id, epoch, directory }: LeadOrder): Promise<void> {
     process.stderr.write(`shoal leads ${id} no more: ${error.message}\n`);
     die();
   });
-  await journal.takeOver(jobs);
-  const file = await fetchBundle(connection, record.bundle, path.join(directory, "../../bundles"));
   const onPrint = (text: string): void =>
     connection.publish(connection.subjects.said(id), JSON.stringify({ printed: text }));
   const memoryBytes = defaultMemoryBytes();
   const plan = { slots: 1, memoryBytes, usableBytes: usableBytes() };
   const executor = moduleUrl("shoal/executor");
   const runtime = { url: moduleUrl("shoal"), exports: runtimeExports };
-  const driver = await NatsDriver.connect({
+  const options = {
     url,
+    isPatient: true,
     version: packageVersion(),
     isolation: "thread",
     heapBytes: heapLimit(plan),
     memoryLimits: memoryLimits(plan),
     preload: executor,
     onPrint,
-  });
-  const slots = (await driver.workers()).reduce((sum, one) => sum + one.slots, 0);
+  } as const;
+  // While nobody leads the job it stands still: what can be waited for together is.
+  const [{ driver, slots }, file] = await Promise.all([
+    connected(options),
+    fetchBundle(connection, record.bundle, path.join(directory, "../../bundles")),
+    journal.takeOver(jobs),
+  ]);
   await leadJob({
     connection,
     record,
@@ -75,6 +79,13 @@ async function lead({ url, id, epoch, directory }: LeadOrder): Promise<void> {
   await driver.close();
   await connection.close();
   process.exit(0);
+}
+
+async function connected(options: NatsOptions): Promise<{ driver: NatsDriver; slots: number }> {
+  const driver = await NatsDriver.connect(options);
+  driver.warm();
+  const slots = (await driver.workers()).reduce((sum, one) => sum + one.slots, 0);
+  return { driver, slots };
 }
 
 process.on("disconnect", die);

@@ -23,6 +23,8 @@ export interface NatsOptions extends Omit<SlotPoolOptions, "slots"> {
   /** Of the package, for messages about versions that differ. */
   readonly version: string;
   readonly times?: ClusterTimes;
+  /** Waits for a server that is not there yet. Default: says that there is none. */
+  readonly isPatient?: boolean;
 }
 
 export class NatsDriver implements Driver {
@@ -37,7 +39,10 @@ export class NatsDriver implements Driver {
 
   /** Errors: BAD_OPTION, CLUSTER_UNREACHABLE, CLUSTER_REFUSED. */
   static async connect(options: NatsOptions): Promise<NatsDriver> {
-    return new NatsDriver(options, await ClusterConnection.open(options.url, "shoal client"));
+    return new NatsDriver(
+      options,
+      await ClusterConnection.open(options.url, "shoal client", options.isPatient),
+    );
   }
 
   private constructor(options: NatsOptions, connection: ClusterConnection) {

@@ -38,8 +38,9 @@ const leadsMax = 16;
 /** Leaders of a job that died, after which it fails. */
 const epochsMax = 50;
 
-/** After the death of the nth process that led a job, n times so long until the next. */
+/** After the death of the nth process that led a job, n times so long until the next, if it did not lead it for long. */
 const pausePerLeaderMs = 50;
+const longMs = 3000;
 
 /** Workers that hear of a new job look within so long. */
 const newJobMs = 60;
@@ -142,6 +143,7 @@ export class JobKeeper {
     }
     options.onNote(`leads ${id}${lease.epoch === 1 ? "" : `, after ${lease.epoch - 1} others`}`);
     const child = fork(options.lead, [], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    const began = performance.now();
     const gone = new Promise((resolve) => child.once("exit", resolve)).then(() => this.places.leave(place));
     this.led.set(id, { lease, child, gone });
     child.send({ url: options.url, id, epoch: lease.epoch, directory } satisfies LeadOrder, () => {});
@@ -153,7 +155,8 @@ export class JobKeeper {
       }
       if (this.isClosed) return;
       // One that dies again and again is not tried as fast as machines can.
-      const pauseMs = Math.min(defaultLeaseTimes.takeMs, pausePerLeaderMs * lease.epoch);
+      const isShort = performance.now() - began < longMs;
+      const pauseMs = isShort ? Math.min(defaultLeaseTimes.takeMs, pausePerLeaderMs * lease.epoch) : 0;
       setTimeout(() => lease.release().catch(() => lease.stop()), pauseMs);
     });
   }
