@@ -1,4 +1,5 @@
 // What chaos runs share: processes that are known by a mark in their environment, projects, and digests of output.
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
@@ -7,10 +8,45 @@ import { fileURLToPath } from "node:url";
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const cli = path.join(root, "dist/cli/main.js");
 
+/**
+ * A process whose words go to the end of the file `log`; on a machine that is the network namespace `machine`, or here.
+ * `ended` gives its exit code.
+ */
+export function watched(command, args, { cwd, env, log, machine }) {
+  const out = fs.openSync(log, "a");
+  // `ip` becomes the command, so its id is the child's.
+  const [file, ...all] = [...(machine === null ? [] : ["ip", "netns", "exec", machine]), command, ...args];
+  const child = spawn(file, all, { cwd, env, stdio: ["ignore", out, out] });
+  fs.closeSync(out);
+  const one = { child, isOver: false };
+  one.ended = new Promise((resolve) =>
+    child.once("exit", (code) => {
+      one.isOver = true;
+      resolve(code);
+    }),
+  );
+  return one;
+}
+
+/** The last lines of a log, in one. */
+export const tailOf = (log) => fs.readFileSync(log, "utf8").trim().split("\n").slice(-4).join(" | ");
+
+/** Whether it was there to be killed: it may have ended a moment ago. */
+export function killed(pid) {
+  try {
+    return process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (error.code === "ESRCH") return false;
+    throw error;
+  }
+}
+
+let marks = 0;
+
 /** Processes that are started with this environment, and those that they start, in whatever generation. */
 export class Marked {
   constructor() {
-    this.mark = `chaos-${process.pid}-${Date.now()}`;
+    this.mark = `chaos-${process.pid}-${++marks}-${Date.now()}`;
     this.env = { ...process.env, SHOAL_CHAOS: this.mark, NO_COLOR: "1" };
     for (const signal of ["SIGINT", "SIGTERM"]) {
       process.once(signal, () => {
@@ -18,6 +54,20 @@ export class Marked {
         process.exit(130);
       });
     }
+  }
+
+  /** Those that live and run this module of shoal's, as "slot.js". */
+  running(module) {
+    return this.living().filter((pid) => {
+      try {
+        return fs
+          .readFileSync(`/proc/${pid}/cmdline`, "latin1")
+          .split("\0")
+          .some((word) => word.endsWith(`/${module}`));
+      } catch {
+        return false;
+      }
+    });
   }
 
   /** Those that still live. Zombies are gone: they hold nothing. */

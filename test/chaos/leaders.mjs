@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import { clusterJobs, connect, workers as listWorkers } from "shoal";
 import { importEngine } from "../../bench/engine.mjs";
 import { makeText } from "../../bench/text.mjs";
-import { cli, digest, Marked, newProject, root } from "./lab.mjs";
+import { cli, digest, killed, Marked, newProject, root } from "./lab.mjs";
 import { Servers } from "./servers.mjs";
 
 const { values } = parseArgs({
@@ -84,11 +84,10 @@ await new Promise((resolve) => (progressed = resolve));
 
 /** The process that leads, of a worker. */
 const leadOf = (worker) =>
-  marked.living().find((pid) => {
+  marked.running("lead.js").find((pid) => {
     try {
       const [, parent] = /\) [A-Z] (\d+) /.exec(fs.readFileSync(`/proc/${pid}/stat`, "latin1"));
-      const isChild = Number(parent) === worker;
-      return isChild && fs.readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("lead.js");
+      return Number(parent) === worker;
     } catch {
       return false;
     }
@@ -100,13 +99,12 @@ for (let kill = 0; kill < kills; kill++) {
   if (info.state !== "running" && info.state !== "queued") break;
   const pid = info.leader?.pid;
   const victim = values.what === "worker" ? (team.has(pid) ? pid : null) : leadOf(pid);
-  if (victim === null) {
+  const began = performance.now();
+  if (victim === null || !killed(victim)) {
     kill--;
     await new Promise((resolve) => setTimeout(resolve, 100));
     continue;
   }
-  const began = performance.now();
-  process.kill(victim, "SIGKILL");
   if (values["kill-nats"]) await nats.kill(nats.all[kill % nats.all.length]);
   await until("another leads it", async () => {
     const { leaders, state } = await jobs.info(id);

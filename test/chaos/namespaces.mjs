@@ -5,15 +5,14 @@
 // run on one machine · so does a long job through every fault · no task was finished twice, as its journal tells · work goes
 // on within 15 s of healing · what a worker finishes that was given up meanwhile is refused, and counted · afterwards no
 // process, namespace, link or file is left.
-import { spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { importEngine } from "../../bench/engine.mjs";
 import { makeText } from "../../bench/text.mjs";
-import { cli, digest, Marked, newProject, root } from "./lab.mjs";
-import { NetLab } from "./net-lab.mjs";
+import { digest, killed, Marked, newProject, root, tailOf } from "./lab.mjs";
+import { NetCluster } from "./net-cluster.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -70,18 +69,16 @@ const { checkFinishedOnce, readJournal } = await importEngine(
   "src/store/journal/read.ts",
 );
 
-const serverNames = ["s1", "s2", "s3"];
-const workerNames = ["w1", "w2", "w3"];
 const directory = newProject(labFolder, "namespaces");
 const problems = [];
 const figures = {};
-let lab = null;
+let cluster = null;
 let clientEnv = {};
 
 function cleanUp(keeps) {
-  for (const pid of marked.living()) process.kill(pid, "SIGKILL");
-  lab?.close();
-  lab = null;
+  for (const pid of marked.living()) killed(pid);
+  cluster?.close();
+  cluster = null;
   if (!keeps) fs.rmSync(directory, { recursive: true, force: true });
 }
 // lab.mjs ends the processes on these; namespaces and files are ours.
@@ -104,39 +101,10 @@ async function until(what, isSo, ms = 60_000) {
   }
 }
 
-/** A process on a machine, or here (`name` null); what it says goes to `<log>.log`. */
-function start(name, command, args, { cwd = directory, log }) {
-  const out = fs.openSync(path.join(directory, `${log}.log`), "a");
-  const options = { cwd, env: name === "c" ? { ...env, ...clientEnv } : env, stdio: ["ignore", out, out] };
-  const child = name === null ? spawn(command, args, options) : lab.spawn(name, command, args, options);
-  fs.closeSync(out);
-  const one = { child, name, isOver: false };
-  one.ended = new Promise((resolve) =>
-    child.once("exit", (code) => {
-      one.isOver = true;
-      resolve(code);
-    }),
-  );
-  return one;
-}
-const said = (log) => fs.readFileSync(path.join(directory, `${log}.log`), "utf8");
-const tail = (log) => said(log).trim().split("\n").slice(-4).join(" | ");
-
-const shoal = (name, args, log) => start(name, process.execPath, [cli, ...args], { log });
-const startServer = (name) =>
-  start(name, values["nats-server"], ["-c", "nats.conf"], {
-    cwd: path.join(directory, `cluster/nats-${serverNames.indexOf(name) + 1}`),
-    log: name,
-  });
-const startWorker = (name) =>
-  shoal(
-    name,
-    `worker --cluster @cluster/worker.url --host ${lab.address(name)} --slots 2 --isolation process --directory ${name}`.split(
-      " ",
-    ),
-    name,
-  );
-const cluster = ["--cluster", "@cluster/client.url"];
+const tail = (name) => tailOf(cluster.log(name));
+/** By the client's machine, in the cluster. */
+const ask = (args, log = "client") =>
+  cluster.startClient([...args, "--cluster", cluster.option], { env: { ...env, ...clientEnv }, log });
 
 const jobs = {
   "word count": path.join(root, "bench/word-count.ts"),
@@ -154,7 +122,7 @@ const splits = (mib) => [
 async function runHere(job, from, mib, more) {
   const output = path.join(directory, "here");
   const args = ["run", job, "--input", from, "--output", output, "--quiet", ...splits(mib), ...more];
-  const code = await shoal(null, args, "here").ended;
+  const code = await cluster.shoal(null, args, { log: "here" }).ended;
   if (code !== 0) throw new Error(`the run on one machine ended with ${code}: ${tail("here")}`);
   const found = digest(output);
   fs.rmSync(output, { recursive: true });
@@ -174,7 +142,7 @@ let s3 = null;
 /** The same text in a bucket. Credentials are in the environment of all machines; the endpoint travels with the job. */
 async function useBucket() {
   const { startS3, Bucket } = await importEngine("test/kit/s3.ts", "src/store/objects/bucket.ts");
-  s3 = await startS3(lab.hostAddress);
+  s3 = await startS3(cluster.net.hostAddress);
   const { AWS_ENDPOINT_URL_S3, ...credentials } = s3.env;
   Object.assign(env, credentials, { SHOAL_CACHE_BYTES: "0" });
   Object.assign(process.env, s3.env);
@@ -212,7 +180,7 @@ async function same() {
       "--quiet",
       ...splits(Number(values.size)),
     ];
-    const code = await shoal("c", [...args, ...cluster], "client").ended;
+    const code = await ask(args).ended;
     const isSame = code === 0 && (await shared.digest()) === right;
     if (!isSame) problems.push(`${name}: exit code ${code}, output differs: ${tail("client")}`);
     note(
@@ -270,11 +238,7 @@ async function through(what, fault) {
   ];
   const state = ["--state", path.join(directory, project, ".shoal")];
   const began = performance.now();
-  const client = shoal(
-    "c",
-    [...args, ...state, ...splits(Number(values["long-size"])), ...cluster, "--attached"],
-    "client",
-  );
+  const client = ask([...args, ...state, ...splits(Number(values["long-size"])), "--attached"]);
   const count = async () => (await journalOf(project)).finished.length;
   await until("some tasks are finished", async () => client.isOver || (await count()) >= 8);
   const before = await count();
@@ -316,29 +280,30 @@ async function through(what, fault) {
 /** When the worker on that machine, whatever its id is now, finished something again. */
 async function backAfter(machine, finished, healedAt) {
   if (machine === undefined) return null;
-  fs.rmSync(path.join(directory, "workers.log"), { force: true });
-  await shoal("c", ["workers", "--json", ...cluster], "workers").ended;
-  const { workers } = JSON.parse(said("workers"));
-  const worker = workers.find(({ url }) => url.includes(`//${lab.address(machine)}:`))?.worker;
+  const log = cluster.log("workers");
+  fs.rmSync(log, { force: true });
+  await ask(["workers", "--json"], "workers").ended;
+  const { workers } = JSON.parse(fs.readFileSync(log, "utf8"));
+  const worker = workers.find(({ url }) => url.includes(`//${cluster.net.address(machine)}:`))?.worker;
   const first = finished.find(({ at, attempt }) => at > healedAt && workerOf.get(attempt) === worker);
   return first === undefined ? null : first.at - healedAt;
 }
 
 const cutting = (machine) => async () => {
-  lab.cut(machine);
+  cluster.net.cut(machine);
   await pause(cutMs);
-  lab.mend(machine);
+  cluster.net.mend(machine);
   return Date.now();
 };
 
 try {
-  lab = new NetLab([...serverNames, ...workerNames, "c"], values.subnet);
-  const hosts = serverNames.flatMap((name) => ["--host", lab.address(name)]);
-  if ((await shoal(null, ["cluster", "init", ...hosts], "init").ended) !== 0) throw new Error(tail("init"));
+  const { subnet, "nats-server": natsServer } = values;
+  cluster = new NetCluster({ directory, env, subnet, natsServer });
+  const { serverNames, workerNames, servers } = cluster;
+  await cluster.init();
   if (values.s3) await useBucket();
-  const servers = new Map(serverNames.map((name) => [name, startServer(name)]));
-  const team = new Map(workerNames.map((name) => [name, startWorker(name)]));
-  await until("the workers are ready", () => workerNames.every((name) => said(name).includes("is ready")));
+  const team = new Map(workerNames.map((name) => [name, cluster.startWorker(name, 2)]));
+  await until("the workers are ready", () => workerNames.every((name) => tail(name).includes("is ready")));
   note("three NATS servers and three workers are there, over TLS");
 
   if (only.has("same")) await same();
@@ -348,13 +313,13 @@ try {
       return await cutting("w1")();
     });
   }
-  if (only.has("coordinator")) await through("the coordinator is cut off", cutting("c"));
+  if (only.has("coordinator")) await through("the coordinator is cut off", cutting(cluster.clientName));
   if (only.has("servers")) {
     await through("all NATS servers are killed at once", async () => {
       for (const { child } of servers.values()) child.kill("SIGKILL");
       await Promise.all([...servers.values()].map(({ ended }) => ended));
       await pause(2000);
-      for (const name of serverNames) servers.set(name, startServer(name));
+      for (const name of serverNames) cluster.startServer(name);
       return Date.now();
     });
   }
@@ -373,7 +338,7 @@ try {
 
   for (const { child } of team.values()) child.kill("SIGTERM");
   await Promise.race([Promise.all([...team.values()].map(({ ended }) => ended)), pause(15_000)]);
-  for (const { child } of servers.values()) child.kill("SIGKILL");
+  cluster.endServers();
   await s3?.close();
   const left = await marked.allGone();
   if (left.length > 0) problems.push(`processes ${left.join(" ")} live on`);

@@ -1,9 +1,10 @@
 // Machines that are network namespaces: each with an address of its own, all on one bridge, each link can be cut. Linux, root,
 // and iproute2. What a process that was killed has left behind is removed when the next one begins.
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 
 const prefix = "shoal";
+let labs = 0;
 
 export function ip(...args) {
   const { status, stderr, stdout, error } = spawnSync("ip", args, { encoding: "utf8" });
@@ -17,11 +18,11 @@ const isAlive = (pid) => fs.existsSync(`/proc/${pid}`);
 function sweep() {
   const names = ip("netns", "list").match(/^\S+/gm) ?? [];
   for (const name of names) {
-    const pid = new RegExp(`^${prefix}-(\\d+)-`).exec(name)?.[1];
+    const pid = new RegExp(`^${prefix}-(\\d+)x\\d+-`).exec(name)?.[1];
     if (pid !== undefined && !isAlive(pid)) ip("netns", "del", name);
   }
   const bridges = ip("-o", "link", "show", "type", "bridge").matchAll(
-    new RegExp(`: (${prefix}(\\d+)): `, "g"),
+    new RegExp(`: (${prefix}(\\d+)x\\d+): `, "g"),
   );
   for (const [, bridge, pid] of bridges) if (!isAlive(pid)) ip("link", "del", bridge);
 }
@@ -31,7 +32,9 @@ export class NetLab {
   constructor(names, subnet) {
     this.names = names;
     this.subnet = subnet;
-    this.bridge = `${prefix}${process.pid}`;
+    // Several at a time, of several processes; 15 characters at most, as the links have.
+    this.id = `${process.pid}x${++labs}`;
+    this.bridge = `${prefix}${this.id}`;
     sweep();
     const taken = ip("-o", "-4", "addr").includes(` ${subnet}.`);
     if (taken) throw new Error(`${subnet}.0/24 is in use: name another --subnet`);
@@ -56,12 +59,12 @@ export class NetLab {
   }
 
   space(name) {
-    return `${prefix}-${process.pid}-${name}`;
+    return `${prefix}-${this.id}-${name}`;
   }
 
-  /** This end of the machine's link: 15 characters at most. */
+  /** This end of the machine's link. */
   port(name) {
-    return `v${process.pid}${name}`;
+    return `v${this.id}${name}`;
   }
 
   add(name) {
@@ -80,11 +83,6 @@ export class NetLab {
 
   mend(name) {
     ip("link", "set", this.port(name), "up");
-  }
-
-  /** A process on that machine; `ip` becomes it, so its id is the child's. */
-  spawn(name, command, args, options) {
-    return spawn("ip", ["netns", "exec", this.space(name), command, ...args], options);
   }
 
   close() {

@@ -17,15 +17,8 @@ import { ShoalError } from "../../errors.ts";
 import { inboxOf } from "./roles.ts";
 import { checkServer, parseClusterUrl, redacted, type ClusterAddress } from "./address.ts";
 import { isConflict, isRetryable, isTooFewServers, textOf, unreachable } from "./nats-errors.ts";
-import {
-  deleteObject,
-  deleteObjects,
-  keysIn,
-  listObjects,
-  readObject,
-  seenBefore,
-  type StoredObject,
-} from "./stored.ts";
+import { deleteObject, deleteObjects, keysIn, listObjects, readObject, type StoredObject } from "./stored.ts";
+import { asking } from "./streams.ts";
 import { Subjects } from "./subjects.ts";
 import { within } from "./within.ts";
 
@@ -36,7 +29,9 @@ const connectTimeoutMs = 3000;
 /** JetStream may be without a leader for a while: what it is asked is asked again for so long. */
 const patienceMs = 30_000;
 /** A stream whose leader has just died, or is about to be chosen, does not answer at all. */
-const keyMs = 2000;
+const keyMs = 1000;
+/** Between two attempts: what is chosen meanwhile is found soon. */
+const pauseMaxMs = 250;
 const tooFewHint =
   "On a cluster of NATS servers three copies are kept: start three of them, or add ?replicas=1 to the address.";
 const tidyMs = 3000;
@@ -70,9 +65,9 @@ export class ClusterConnection {
       });
     }
     try {
-      await jetstreamManager(nc); // it asks for the account
+      if (!isPatient) await jetstreamManager(nc); // it asks for the account
     } catch (error) {
-      if (!isPatient && /JetStream.*not enabled/i.test(String(error)) && !isRetryable(error)) {
+      if (/JetStream.*not enabled/i.test(String(error)) && !isRetryable(error)) {
         await nc.close();
         throw unreachable(url, error);
       }
@@ -268,7 +263,7 @@ export class ClusterConnection {
   private async patiently<T>(what: string, act: () => Promise<T>): Promise<T> {
     const began = performance.now();
     const until = began + patienceMs;
-    for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 1000)) {
+    for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, pauseMaxMs)) {
       try {
         return await act();
       } catch (error) {
@@ -291,14 +286,11 @@ export class ClusterConnection {
 
   private async openBucket(): Promise<KV> {
     // Read from its leader only (`allow_direct`): a copy may not have yet what was written a moment ago.
-    this.bucket ??= new Kvm(jetstream(this.nc, { timeout: keyMs, ...seenBefore })).create(
-      this.subjects.bucket,
-      {
-        history: 1,
-        replicas: this.replicas,
-        allow_direct: false,
-      },
-    );
+    this.bucket ??= new Kvm(jetstream(this.nc, { ...asking, timeout: keyMs })).create(this.subjects.bucket, {
+      history: 1,
+      replicas: this.replicas,
+      allow_direct: false,
+    });
     try {
       return await this.bucket;
     } catch (error) {
@@ -309,8 +301,7 @@ export class ClusterConnection {
 
   private async openStore(name: string): Promise<ObjectStore> {
     const opening =
-      this.stores.get(name) ??
-      new Objm(jetstream(this.nc, seenBefore)).create(name, { replicas: this.replicas });
+      this.stores.get(name) ?? new Objm(jetstream(this.nc, asking)).create(name, { replicas: this.replicas });
     this.stores.set(name, opening);
     try {
       return await opening;

@@ -2,11 +2,11 @@
 //
 // Not here: what the messages mean (journal-stream.ts).
 
-import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { jetstream } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
 import type { ClusterConnection } from "./connection.ts";
 import { isConflict, textOf } from "./nats-errors.ts";
-import { seenBefore } from "./stored.ts";
+import { asking, streamsOf } from "./streams.ts";
 
 const appendTimeoutMs = 3000;
 
@@ -22,12 +22,12 @@ export async function openJournals(connection: ClusterConnection): Promise<void>
   const { subjects } = connection;
   const { journals } = subjects;
   await connection.use(`opening ${journals}`, async (nc) => {
-    const manager = await jetstreamManager(nc, seenBefore);
+    const streams = await streamsOf(nc);
     try {
-      await manager.streams.info(journals);
+      await streams.info(journals);
     } catch (error) {
       if (!/stream not found|404/i.test(textOf(error))) throw error;
-      await manager.streams.add({
+      await streams.add({
         name: journals,
         subjects: [subjects.journal("*")],
         num_replicas: connection.replicas,
@@ -53,7 +53,11 @@ export async function appendJournal(
     try {
       const options = { headers: told, msgID: id, expect: { lastSubjectSequence: last } };
       const subject = connection.subjects.journal(job);
-      const { seq } = await jetstream(nc, { timeout: appendTimeoutMs }).publish(subject, bytes, options);
+      const { seq } = await jetstream(nc, { ...asking, timeout: appendTimeoutMs }).publish(
+        subject,
+        bytes,
+        options,
+      );
       return seq;
     } catch (error) {
       if (isConflict(error)) return null;
@@ -66,9 +70,9 @@ export async function appendJournal(
 export async function purgeJournal(connection: ClusterConnection, job: string): Promise<void> {
   const { journals } = connection.subjects;
   await connection.use(`deleting the journal of ${job}`, async (nc) => {
-    const manager = await jetstreamManager(nc, seenBefore);
+    const streams = await streamsOf(nc);
     try {
-      await manager.streams.purge(journals, { filter: connection.subjects.journal(job) });
+      await streams.purge(journals, { filter: connection.subjects.journal(job) });
     } catch (error) {
       if (!/stream not found|404/i.test(textOf(error))) throw error;
     }
@@ -111,9 +115,9 @@ async function nextMessage(
   const { journals } = connection.subjects;
   const wanted = { seq: from, next_by_subj: connection.subjects.journal(job) };
   const message = await connection.use(`reading the journal of ${job}`, async (nc) => {
-    const manager = await jetstreamManager(nc, seenBefore);
+    const streams = await streamsOf(nc);
     try {
-      return await manager.streams.getMessage(journals, wanted as never);
+      return await streams.getMessage(journals, wanted as never);
     } catch (error) {
       if (/not found|no message found|404/i.test(textOf(error))) return null;
       throw error;

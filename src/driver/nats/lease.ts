@@ -63,6 +63,8 @@ export class Lease {
   private renewals = 0;
   private renewedAt: number;
   private timer: NodeJS.Timeout;
+  /** The last renewal has been answered. */
+  private renewing: Promise<void> = Promise.resolve();
   private isOver = false;
 
   /** Takes the lease if it is free, or has not been renewed for `takeMs`; null otherwise. `onLost` is told once. */
@@ -83,7 +85,7 @@ export class Lease {
     const epoch = Math.max(before?.epoch ?? 0, epochsBefore) + 1;
     const began = performance.now();
     const held: Held = { holder, epoch, renewals: 0 };
-    const revision = await connection.setKey(key, JSON.stringify(held), found?.revision ?? null);
+    const revision = await write(connection, key, held, found?.revision ?? null);
     if (revision === null) return null;
     watch.forget(key);
     return new Lease(connection, key, holder, times, onLost, epoch, revision, began);
@@ -120,9 +122,10 @@ export class Lease {
   /** Another may take it now. */
   async release(): Promise<void> {
     this.stop();
+    await this.renewing; // else one of the two would find the key changed by the other
     const { holder, epoch, renewals } = this;
     const released: Held = { holder, epoch, renewals, isReleased: true };
-    await this.connection.setKey(this.key, JSON.stringify(released), this.revision);
+    await write(this.connection, this.key, released, this.revision);
   }
 
   /** Renews it no more: another may take it in `takeMs`. */
@@ -150,16 +153,38 @@ export class Lease {
     while (!this.isOver) {
       await new Promise((resolve) => setTimeout(resolve, this.times.renewMs));
       if (this.isOver) return;
-      const began = performance.now();
-      const held: Held = { holder: this.holder, epoch: this.epoch, renewals: ++this.renewals };
-      try {
-        const revision = await this.connection.setKey(this.key, JSON.stringify(held), this.revision);
-        if (revision === null) return this.lose();
-        this.revision = revision;
-        this.renewedAt = began;
-      } catch {
-        // NATS is away, or without a leader: `look` tells when that has been too long
-      }
+      this.renewing = this.renew();
+      await this.renewing;
     }
   }
+
+  private async renew(): Promise<void> {
+    const began = performance.now();
+    const held: Held = { holder: this.holder, epoch: this.epoch, renewals: ++this.renewals };
+    try {
+      const revision = await write(this.connection, this.key, held, this.revision);
+      if (revision === null) return this.lose();
+      this.revision = revision;
+      this.renewedAt = began;
+    } catch {
+      // NATS is away, or without a leader: `look` tells when that has been too long
+    }
+  }
+}
+
+/**
+ * By compare-and-set; null: somebody else was first. A server that dies may have stored what it did not answer to, so that
+ * the next attempt finds the key changed: by this holder, if it says what nobody else writes.
+ */
+async function write(
+  connection: ClusterConnection,
+  key: string,
+  held: Held,
+  revision: number | null,
+): Promise<number | null> {
+  const text = JSON.stringify(held);
+  const written = await connection.setKey(key, text, revision);
+  if (written !== null) return written;
+  const found = await connection.getKey(key);
+  return found?.text === text ? found.revision : null;
 }

@@ -3,14 +3,11 @@
 //
 // Not here: what is tried again (connection.ts), the names (subjects.ts).
 
-import { jetstreamManager } from "@nats-io/jetstream";
 import type { ObjectStore } from "@nats-io/obj";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { createHash } from "node:crypto";
 import { textOf } from "./nats-errors.ts";
-
-/** For clients of JetStream: that it is there was seen when the connection was opened, and is not asked again each time. */
-export const seenBefore = { checkAPI: false } as const;
+import { streamsOf } from "./streams.ts";
 
 /** Keys of a bucket that begin so; some of them may be deleted. `prefix` ends with a dot. */
 export async function keysIn(nc: NatsConnection, bucket: string, prefix: string): Promise<string[]> {
@@ -20,7 +17,7 @@ export async function keysIn(nc: NatsConnection, bucket: string, prefix: string)
 
 /** Nothing of it stays, so that keysIn does not find it; and whoever watches the bucket is not told. */
 export async function forgetKey(nc: NatsConnection, bucket: string, key: string): Promise<void> {
-  const { streams } = await jetstreamManager(nc, seenBefore);
+  const streams = await streamsOf(nc);
   await streams.purge(`KV_${bucket}`, { filter: `$KV.${bucket}.${key}` });
 }
 
@@ -33,7 +30,7 @@ export async function readObject(
 ): Promise<Uint8Array | null> {
   const info = await objects.info(name);
   if (info === null || info.deleted) return null;
-  const { streams } = await jetstreamManager(nc, seenBefore);
+  const streams = await streamsOf(nc);
   const chunks: Uint8Array[] = [];
   let from = 1;
   while (chunks.length < info.chunks) {
@@ -93,7 +90,7 @@ export async function deleteObject(
   name: string,
 ): Promise<void> {
   const stream = `OBJ_${store}`;
-  const { streams } = await jetstreamManager(nc, seenBefore);
+  const streams = await streamsOf(nc);
   const info = await objects.info(name);
   if (info === null) return;
   await streams.purge(stream, { filter: `$O.${store}.C.${info.nuid}` });
@@ -111,7 +108,7 @@ async function objectsIn(nc: NatsConnection, store: string): Promise<{ readonly 
 }
 
 async function subjectsIn(nc: NatsConnection, stream: string, filter: string): Promise<string[]> {
-  const { streams } = await jetstreamManager(nc, seenBefore);
+  const streams = await streamsOf(nc);
   const { state } = await streams.info(stream, { subjects_filter: filter });
   return Object.keys(state.subjects ?? {});
 }

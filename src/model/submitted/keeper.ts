@@ -7,10 +7,10 @@
 // Owner of: the leases that this worker holds, the processes that lead.
 
 import type { ChildProcess } from "node:child_process";
-import path from "node:path";
 import { toErrorData, ShoalError } from "../../errors.ts";
 import type { ClusterConnection } from "../../driver/nats/connection.ts";
 import { defaultLeaseTimes, Lease, LeaseWatch } from "../../driver/nats/lease.ts";
+import { LeadPlaces } from "./lead-places.ts";
 import { LeadingProcesses } from "./leading-processes.ts";
 import { sweepFromTimeToTime } from "./retention.ts";
 import { changeRecord, isOver, jobKey, leaseKey, recordIn, type SubmittedJob } from "./record.ts";
@@ -31,8 +31,9 @@ const leadsMax = 16;
 /** Leaders of a job that died, after which it fails. */
 const epochsMax = 50;
 
-/** After the death of the nth process that led a job, n times so long until the next. */
+/** After the death of the nth process that led a job, n times so long until the next, if it did not lead it for long. */
 const pausePerLeaderMs = 50;
+const longMs = 3000;
 
 /** Workers that hear of a new job look within so long; those that would have to start a process to lead it, after that. */
 const newJobMs = 30;
@@ -40,6 +41,8 @@ const newJobMs = 30;
 interface Led {
   readonly lease: Lease;
   readonly child: ChildProcess;
+  /** Settles when the process is gone, and what it has written. */
+  readonly gone: Promise<void>;
 }
 
 export class JobKeeper {
@@ -50,6 +53,7 @@ export class JobKeeper {
   /** Jobs that are not over, and the epochs of their last leader and of when their command went on with them. */
   private readonly open = new Map<string, Pick<SubmittedJob, "epoch" | "continuedAt">>();
   private readonly led = new Map<string, Led>();
+  private readonly places: LeadPlaces;
   private stopWatching: () => void = () => {};
   private stopSweeping: () => void = () => {};
   private timer: NodeJS.Timeout | null = null;
@@ -60,9 +64,11 @@ export class JobKeeper {
     this.connection = connection;
     this.options = options;
     this.processes = new LeadingProcesses(options.lead, options.url);
+    this.places = new LeadPlaces(options.directory);
   }
 
   async start(): Promise<void> {
+    this.places.sweep();
     this.stopWatching = await this.connection.watchKeys(`${jobKey("")}>`, (key, text) => {
       const id = key.slice(jobKey("").length);
       const record = text === null ? null : recordIn(text);
@@ -83,10 +89,9 @@ export class JobKeeper {
     if (this.timer !== null) clearTimeout(this.timer);
     this.processes.close();
     await Promise.all(
-      [...this.led.values()].map(async ({ lease, child }) => {
-        const ended = new Promise((resolve) => child.once("exit", resolve));
+      [...this.led.values()].map(async ({ lease, child, gone }) => {
         child.kill("SIGKILL");
-        if (child.exitCode === null && child.signalCode === null) await ended;
+        await gone;
         await lease.release().catch(() => lease.stop());
       }),
     );
@@ -126,10 +131,19 @@ export class JobKeeper {
     const lease = await Lease.take(connection, leaseKey(id), worker, this.watch, lost, epoch);
     if (lease === null) return;
     if (lease.epoch - continuedAt > epochsMax) return await this.giveUp(id, lease);
+    const place = `${id}-${lease.epoch}`;
+    let directory: string;
+    try {
+      directory = this.places.take(place);
+    } catch (error) {
+      await lease.release().catch(() => lease.stop());
+      throw error;
+    }
     options.onNote(`leads ${id}${lease.epoch === 1 ? "" : `, after ${lease.epoch - 1} others`}`);
-    const directory = path.join(options.directory, "lead", `${id}-${lease.epoch}`);
     const child = this.processes.lead({ id, epoch: lease.epoch, directory });
-    this.led.set(id, { lease, child });
+    const began = performance.now();
+    const gone = new Promise((resolve) => child.once("exit", resolve)).then(() => this.places.leave(place));
+    this.led.set(id, { lease, child, gone });
     child.once("exit", (code) => {
       this.led.delete(id);
       if (code === 0) {
@@ -138,7 +152,8 @@ export class JobKeeper {
       }
       if (this.isClosed) return;
       // One that dies again and again is not tried as fast as machines can.
-      const pauseMs = Math.min(defaultLeaseTimes.takeMs, pausePerLeaderMs * lease.epoch);
+      const isShort = performance.now() - began < longMs;
+      const pauseMs = isShort ? Math.min(defaultLeaseTimes.takeMs, pausePerLeaderMs * lease.epoch) : 0;
       setTimeout(() => lease.release().catch(() => lease.stop()), pauseMs);
     });
   }

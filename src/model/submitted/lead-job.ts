@@ -2,7 +2,6 @@
 //
 // Not here: the right to lead it (keeper.ts), where its journal is (lead.ts).
 
-import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { writeKept } from "../../data/calls/kept-value.ts";
 import type { ClusterConnection } from "../../driver/nats/connection.ts";
@@ -91,7 +90,6 @@ export async function leadJob(request: LeadRequest): Promise<void> {
   await changeRecord(connection, record.id, (now) => ({ ...now, ...ended, endedAt: Date.now() }));
   say({ over: true });
   await connection.flush();
-  await rm(settings.stateDir, { recursive: true, force: true }).catch(() => {}); // swept with the worker's directory
 }
 
 async function succeeded(
