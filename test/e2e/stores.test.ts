@@ -26,7 +26,13 @@ describe.skipIf(!hasS3Server())("with an S3 server", () => {
   let bucket: Bucket;
   let directory: string;
   const s3 = () => ({ endpoint: server.endpoint, region: null });
-  const placeOf = (key: string): ObjectPlace => ({ kind: "s3", bucket: name, key, store: s3() });
+  const placeOf = (key: string): ObjectPlace => ({
+    kind: "object",
+    scheme: "s3",
+    bucket: name,
+    key,
+    store: s3(),
+  });
   const keysBelow = async (prefix: string): Promise<string[]> => [
     ...(await bucket.list(prefix, true)).objects.keys(),
   ];
@@ -94,7 +100,7 @@ describe.skipIf(!hasS3Server())("with an S3 server", () => {
 
   describe("an object of the input", () => {
     const refs = async (): Promise<readonly FileRef[]> =>
-      (await findInput([`s3://${name}/in`], "/", { mounts: [], s3: s3() })).files;
+      (await findInput([`s3://${name}/in`], "/", { mounts: [], stores: { s3: s3() } })).files;
     const readAll = async (ref: FileRef): Promise<string> => {
       const file = openInput(ref, newMeter(), ref.size);
       const bytes = Buffer.alloc(ref.size);

@@ -131,7 +131,7 @@ const isMountTable = (value: unknown): boolean =>
   isObject(value) &&
   Array.isArray(value["mounts"]) &&
   value["mounts"].every(isMount) &&
-  isObject(value["s3"]);
+  isObject(value["stores"]);
 
 const isMount = (value: unknown): boolean =>
   isObject(value) && typeof value["prefix"] === "string" && typeof value["target"] === "string";

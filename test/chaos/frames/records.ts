@@ -29,7 +29,7 @@ const record = (id: string, more: Partial<SubmittedJob>): SubmittedJob => ({
   directory: "/home/a",
   mounts: {
     mounts: [{ prefix: "/data", target: "s3://bucket", endpoint: null, region: null }],
-    s3: { endpoint: null, region: null },
+    stores: { s3: { endpoint: null, region: null } },
   },
   parameters: { input: "a.txt" },
   options: { partitions: 3 },
