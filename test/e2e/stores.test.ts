@@ -265,6 +265,40 @@ describe.skipIf(!hasS3Server())("with an S3 server", () => {
       expect(await keysBelow("deep/")).toEqual([]);
     });
 
+    test("leaves no uploads that were begun and not ended: not of a run that goes on, and not of one that is dead", async () => {
+      const { CreateMultipartUploadCommand, ListMultipartUploadsCommand, S3Client, UploadPartCommand } =
+        await import("@aws-sdk/client-s3");
+      const client = new S3Client({ endpoint: server.endpoint, region: "us-east-1", forcePathStyle: true });
+      const upload = async (Key: string): Promise<void> => {
+        const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket: name, Key }));
+        await client.send(
+          new UploadPartCommand({ Bucket: name, Key, UploadId, PartNumber: 1, Body: "part" }),
+        );
+      };
+      const uploads = async (): Promise<(string | undefined)[]> =>
+        ((await client.send(new ListMultipartUploadsCommand({ Bucket: name }))).Uploads ?? []).map(
+          ({ Key }) => Key,
+        );
+      try {
+        await (await begin("r1")).suspend();
+        await upload("deep/out/elsewhere");
+        for (const part of [0, 1, 2]) await upload(stagedKey(stagingKey("deep/out", "r1"), "t0.1", part));
+        expect(await uploads()).toHaveLength(4);
+        const again = await begin("r1", { continues: "r1" });
+        await again.keep([], 1);
+        expect(await uploads()).toEqual(["deep/out/elsewhere"]);
+        await again.suspend();
+        const owner = ownerKey(stagingKey("deep/out", "r1"));
+        const dead = { ...(JSON.parse((await bucket.readText(owner))!) as object), boot: "another" };
+        await bucket.write(owner, JSON.stringify(dead));
+        await upload(stagedKey(stagingKey("deep/out", "r1"), "t7.1", 0));
+        await (await begin("r2")).abort();
+        expect(await uploads()).toEqual(["deep/out/elsewhere"]);
+      } finally {
+        client.destroy();
+      }
+    });
+
     test.each([
       [{ roots: ["s3://NAME/deep"] }, "", /is inside the input/],
       [{ roots: ["s3://NAME/deep/out/in"] }, "", /holds the input/],

@@ -339,7 +339,8 @@ const isNoBucket = (error: unknown): boolean => (error as Error).name === "NoSuc
 function isTransient(error: unknown): boolean {
   if (error instanceof ShoalError) return false;
   const status = statusOf(error);
-  if (status !== undefined && status >= 400) return status >= 500 || status === 408 || status === 429;
+  if (status !== undefined && status >= 400)
+    return (status >= 500 && status !== 501) || status === 408 || status === 429;
   const { name, code, message } = error as NodeJS.ErrnoException;
   return (
     /Timeout|AbortError|NetworkingError/i.test(name) ||

@@ -16,6 +16,7 @@ const partBytes = 16 * 2 ** 20;
 const partsMax = 9000;
 const partsAtOnce = 4;
 const looksAtOnce = 16;
+const requestMaxMs = 30_000;
 
 const operators = new Map<string, Operator>();
 
@@ -24,7 +25,9 @@ async function operatorOf({ scheme, config }: Asked): Promise<Operator> {
   const known = operators.get(key);
   if (known !== undefined) return known;
   const { default: library } = await import("opendal");
-  const made = new library.Operator(scheme, config).layer(new library.TimeoutLayer().build());
+  const timeout = new library.TimeoutLayer();
+  timeout.timeout = requestMaxMs;
+  const made = new library.Operator(scheme, config).layer(timeout.build());
   operators.set(key, made);
   return made;
 }

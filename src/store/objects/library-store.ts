@@ -217,7 +217,7 @@ export class LibraryStore implements ObjectStore {
     const isNoBucket = noBucket.test(error.message);
     const hint = isNoBucket
       ? `Make the bucket, or correct its name: ${bucket}.`
-      : kind === "PermissionDenied" || noCredentials.test(error.message)
+      : kind === "PermissionDenied" || /HTTP 401/.test(text) || noCredentials.test(error.message)
         ? `Set ${schemeOf(scheme).credentials}, on every machine.`
         : null;
     return new ShoalError(isTransient(error) ? "STORE_FAILED" : "STORE_REFUSED", `${what} failed: ${text}`, {
@@ -243,7 +243,8 @@ function partsOf({ message }: Error): { kind: string; isTemporary: boolean; text
   const text = what
     .filter((part) => part !== null && part !== "")
     .join(", ")
-    .replace(/\?[^\s)"]*/g, "?…");
+    .replace(/\?[^\s)"]*/g, "?…")
+    .trim();
   return { kind, isTemporary: how === "temporary" || kind === "RateLimited", text };
 }
 

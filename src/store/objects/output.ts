@@ -98,6 +98,7 @@ export class ObjectOutput implements Output {
   async keep(parts: readonly FinishedPart[], count: number): Promise<ReadonlySet<string>> {
     const all = new Set(parts.map(({ attempt }) => attempt));
     if (parts.length === count && (await this.isPublished(parts))) return all;
+    await this.abandonUploads(this.staging);
     const staged = await this.staged(this.staging);
     const kept = new Map<string, string>();
     for (const { attempt, part, bytes } of parts) {
@@ -289,10 +290,16 @@ export class ObjectOutput implements Output {
     return staged;
   }
 
-  /** The owner's name last: what is without one is not swept. */
+  /** The owner's name last: what is without one is not swept. Uploads that nobody will end go first, with their parts. */
   private async deleteStaging(staging: string): Promise<void> {
+    await this.abandonUploads(staging);
     await this.store.delete([...(await this.staged(staging)).keys()]);
     await this.store.delete([ownerKey(staging)]);
+  }
+
+  /** What is left of them costs space, and nothing else: not every right to write comes with that to list them. */
+  private async abandonUploads(staging: string): Promise<void> {
+    await this.store.abandonUploads(`${staging}/`).catch(() => {}); // the bucket's lifecycle rule ends them
   }
 
   private async deleteBelow(key: string): Promise<void> {

@@ -154,7 +154,7 @@ export function withDefaults(name: string, set: Partial<StoreSettings>, env: Env
 
 /** What the library is told, with this machine's credentials. STORE_REFUSED: where the store is was not said. */
 export function libraryConfig(place: StorePlace, env: Env): Record<string, string> {
-  const { first, endpoints, library } = schemeOf(place.scheme);
+  const { first, endpoints, options, library } = schemeOf(place.scheme);
   const { name, bucket, endpoint, secrets } = library!;
   const at = endpoint(place, env);
   if (at === null && endpoints.length > 0) {
@@ -163,10 +163,11 @@ export function libraryConfig(place: StorePlace, env: Env): Record<string, strin
     });
   }
   const known = Object.entries(secrets).map(([key, variable]) => [key, env[variable]] as const);
+  const set = Object.entries(place.store.options ?? {}).filter(([option]) => options.includes(option));
   return {
     ...(at === null ? {} : { endpoint: at }),
     ...(bucket === null ? {} : { [bucket]: place.bucket }),
-    ...place.store.options,
+    ...Object.fromEntries(set),
     ...Object.fromEntries(known.filter(([, value]) => value !== undefined && value !== "")),
     ...(first === "server" && name !== "webhdfs" ? loginOf(place, env) : {}),
   };
