@@ -17,6 +17,7 @@ await build({
     index: "src/index.ts",
     slot: "src/driver/slots/slot.ts",
     lead: "src/lead.ts",
+    "store-host": "src/store/objects/library-host.ts",
     executor: "src/executor/job-program.ts",
     "cli/main": "src/cli/main.ts",
   },

@@ -57,7 +57,7 @@ export type { JobDescription, ParameterDescription } from "./protocol/run.ts";
 export type { Progress } from "./report/observer.ts";
 export { explain as explainReport } from "./report/explain.ts";
 export { renderReport, type RenderOptions } from "./report/render.ts";
-export type { MountSettings, MountTarget, StoreOptions } from "./store/mounts.ts";
+export type { MountSettings, MountTarget, StoreOptions, StoreTarget } from "./store/mounts.ts";
 export { reportJson, type ReportJson } from "./report/report-json.ts";
 export type { Report } from "./report/report.ts";
 export { storyText } from "./report/story-text.ts";

@@ -71,7 +71,7 @@ export interface SplitPlan {
   readonly splits: readonly Split[];
   readonly files: number;
   readonly bytes: number;
-  /** Absolute paths, directories or `s3:` URLs that are read, for the check that no output lies within them. */
+  /** Absolute paths, directories or URLs of stores that are read, for the check that no output lies within them. */
   readonly roots: readonly string[];
 }
 

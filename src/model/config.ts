@@ -14,7 +14,7 @@ import { mountTable, type StoreOptions } from "../store/mounts.ts";
 export type ShoalConfig = StoreOptions;
 
 const names = ["shoal.config.ts", "shoal.config.mts", "shoal.config.js", "shoal.config.mjs"];
-const keys = ["mounts", "s3"];
+const keys = ["mounts", "stores"];
 
 /**
  * Loads the configuration of a project: shoal.config.ts (.mts, .js, .mjs) in `directory` (default: the current one), or in

@@ -3,9 +3,11 @@
 
 /** How a store is reached. Null: as the machine's environment says. */
 export interface StoreSettings {
-  /** For instance "http://127.0.0.1:9000": a server that speaks S3. Null: Amazon's. */
+  /** For instance "http://127.0.0.1:9000": a server that speaks as the store does. */
   readonly endpoint: string | null;
   readonly region: string | null;
+  /** What else its scheme takes, none of it secret (store/objects/schemes.ts). */
+  readonly options?: Readonly<Record<string, string>>;
 }
 
 /** A prefix of paths that stands for a place in a store, or for another directory. */
@@ -19,8 +21,8 @@ export interface Mount extends StoreSettings {
 /** The longest prefix comes first. */
 export interface MountTable {
   readonly mounts: readonly Mount[];
-  /** Of names that are `s3:` URLs themselves. */
-  readonly s3: StoreSettings;
+  /** Of names that are URLs themselves, by their scheme. */
+  readonly stores: Readonly<Record<string, StoreSettings>>;
 }
 
 export interface FilePlace {
@@ -30,7 +32,10 @@ export interface FilePlace {
 }
 
 export interface ObjectPlace {
-  readonly kind: "s3";
+  readonly kind: "object";
+  /** "s3", "azblob" … */
+  readonly scheme: string;
+  /** A bucket or container; of stores that have none, the server: "host:port". */
   readonly bucket: string;
   /** Without a slash at its beginning; "" is the bucket itself. */
   readonly key: string;
@@ -39,4 +44,4 @@ export interface ObjectPlace {
 
 export type Place = FilePlace | ObjectPlace;
 
-export const noMounts: MountTable = { mounts: [], s3: { endpoint: null, region: null } };
+export const noMounts: MountTable = { mounts: [], stores: {} };

@@ -7,6 +7,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { ShoalError } from "../errors.ts";
 import { makeDirectories } from "./durable.ts";
+import { isUrl } from "./objects/schemes.ts";
 import { occupantOf, type Occupant } from "./output-marker.ts";
 
 export interface OutputRequest {
@@ -14,7 +15,7 @@ export interface OutputRequest {
   readonly job: string;
   /** Replace the directory whatever is in it. */
   readonly overwrite: boolean;
-  /** Absolute paths, or `s3:` URLs, of what is read; the output must not be inside of them, nor they inside the output. */
+  /** Absolute paths, or URLs of stores, of what is read; the output must not be inside of them, nor they inside the output. */
   readonly roots: readonly string[];
   /** The run whose staging directory is there, to be gone on with. */
   readonly continues?: string;
@@ -32,7 +33,7 @@ export async function checkTarget(output: string, { roots, directory }: OutputRe
   if (isDangling) throw invalid(output, "is a symbolic link to nothing");
   if (dirname(target) === target) throw invalid(output, "is the root of the file system");
   for (const root of roots) {
-    if (root.startsWith("s3:")) continue;
+    if (isUrl(root)) continue;
     const real = realOf(root);
     if (isWithin(target, real)) throw invalid(output, `is inside the input ${real}`);
     if (isWithin(real, target)) throw invalid(output, `holds the input ${real}`);

@@ -8,7 +8,7 @@ import { OutputTransaction, planOutput, type Winner } from "./output.ts";
 
 /** All or nothing: the old output or the new one, whatever dies. Attempts write where only they can. */
 export interface Output {
-  /** An absolute path, or an `s3:` URL. */
+  /** An absolute path, or the URL of a store. */
   readonly directory: string;
   /** Where attempts put their files: travels to the slots. */
   readonly stagingPlace: Place;

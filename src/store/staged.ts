@@ -23,8 +23,8 @@ export function stagedFile(staging: Place, scratch: string, attempt: AttemptId, 
   return {
     file,
     send: async (signal) => {
-      const { bucketOf } = await import("./objects/bucket.ts");
-      await bucketOf(staging).upload(stagedKey(staging.key, attempt, part), file, signal);
+      const { storeOf } = await import("./objects/stores.ts");
+      await storeOf(staging).upload(stagedKey(staging.key, attempt, part), file, signal);
       rmSync(file, { force: true });
     },
   };

@@ -26,7 +26,13 @@ describe.skipIf(!hasS3Server())("with an S3 server", () => {
   let bucket: Bucket;
   let directory: string;
   const s3 = () => ({ endpoint: server.endpoint, region: null });
-  const placeOf = (key: string): ObjectPlace => ({ kind: "s3", bucket: name, key, store: s3() });
+  const placeOf = (key: string): ObjectPlace => ({
+    kind: "object",
+    scheme: "s3",
+    bucket: name,
+    key,
+    store: s3(),
+  });
   const keysBelow = async (prefix: string): Promise<string[]> => [
     ...(await bucket.list(prefix, true)).objects.keys(),
   ];
@@ -94,7 +100,7 @@ describe.skipIf(!hasS3Server())("with an S3 server", () => {
 
   describe("an object of the input", () => {
     const refs = async (): Promise<readonly FileRef[]> =>
-      (await findInput([`s3://${name}/in`], "/", { mounts: [], s3: s3() })).files;
+      (await findInput([`s3://${name}/in`], "/", { mounts: [], stores: { s3: s3() } })).files;
     const readAll = async (ref: FileRef): Promise<string> => {
       const file = openInput(ref, newMeter(), ref.size);
       const bytes = Buffer.alloc(ref.size);
@@ -257,6 +263,40 @@ describe.skipIf(!hasS3Server())("with an S3 server", () => {
       await stage("r1", "t0.1", 0, "left");
       await (await begin("r2")).abort();
       expect(await keysBelow("deep/")).toEqual([]);
+    });
+
+    test("leaves no uploads that were begun and not ended: not of a run that goes on, and not of one that is dead", async () => {
+      const { CreateMultipartUploadCommand, ListMultipartUploadsCommand, S3Client, UploadPartCommand } =
+        await import("@aws-sdk/client-s3");
+      const client = new S3Client({ endpoint: server.endpoint, region: "us-east-1", forcePathStyle: true });
+      const upload = async (Key: string): Promise<void> => {
+        const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket: name, Key }));
+        await client.send(
+          new UploadPartCommand({ Bucket: name, Key, UploadId, PartNumber: 1, Body: "part" }),
+        );
+      };
+      const uploads = async (): Promise<(string | undefined)[]> =>
+        ((await client.send(new ListMultipartUploadsCommand({ Bucket: name }))).Uploads ?? []).map(
+          ({ Key }) => Key,
+        );
+      try {
+        await (await begin("r1")).suspend();
+        await upload("deep/out/elsewhere");
+        for (const part of [0, 1, 2]) await upload(stagedKey(stagingKey("deep/out", "r1"), "t0.1", part));
+        expect(await uploads()).toHaveLength(4);
+        const again = await begin("r1", { continues: "r1" });
+        await again.keep([], 1);
+        expect(await uploads()).toEqual(["deep/out/elsewhere"]);
+        await again.suspend();
+        const owner = ownerKey(stagingKey("deep/out", "r1"));
+        const dead = { ...(JSON.parse((await bucket.readText(owner))!) as object), boot: "another" };
+        await bucket.write(owner, JSON.stringify(dead));
+        await upload(stagedKey(stagingKey("deep/out", "r1"), "t7.1", 0));
+        await (await begin("r2")).abort();
+        expect(await uploads()).toEqual(["deep/out/elsewhere"]);
+      } finally {
+        client.destroy();
+      }
     });
 
     test.each([

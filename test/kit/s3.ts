@@ -13,6 +13,8 @@ export interface S3Server {
   /** For programs that use it. */
   readonly env: Readonly<Record<string, string>>;
   makeBucket(name: string): Promise<void>;
+  /** The same gateway as a Swift store: the environment of programs that use it. */
+  swift(): Promise<Readonly<Record<string, string>>>;
   /** Ends the gateway as kill -9 does; what it serves stays. */
   kill(): Promise<void>;
   /** Starts it again on the same port. */
@@ -148,6 +150,24 @@ rgw lifecycle work time = 00:00-00:01
       const client = new S3Client({ endpoint, region: "us-east-1", forcePathStyle: true, credentials });
       await client.send(new CreateBucketCommand({ Bucket: name }));
       client.destroy();
+    },
+    swift: async () => {
+      const admin = ["-c", conf, "-n", "client.rgw"];
+      run("radosgw-admin", [
+        ...admin,
+        "subuser",
+        "create",
+        "--uid=test",
+        "--subuser=test:swift",
+        "--access=full",
+      ]);
+      const made = ["key", "create", "--subuser=test:swift", "--key-type=swift", `--secret=${password}`];
+      run("radosgw-admin", [...admin, ...made]);
+      const headers = { "X-Auth-User": "test:swift", "X-Auth-Key": password };
+      const answer = await fetch(`${endpoint}/auth/1.0`, { headers });
+      const [url, token] = [answer.headers.get("x-storage-url"), answer.headers.get("x-auth-token")];
+      if (url === null || token === null) throw new Error(`no Swift token: ${answer.status}`);
+      return { OS_STORAGE_URL: url, OS_AUTH_TOKEN: token };
     },
     kill: () => end(gateway),
     restart: async () => {

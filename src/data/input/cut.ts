@@ -4,7 +4,7 @@
 import { formatBytes } from "../../base/units.ts";
 import type { Json } from "../../plan/nodes.ts";
 import { noMounts, type MountTable } from "../../protocol/place.ts";
-import { placeOf, placeText } from "../../store/mounts.ts";
+import { isUrl, placeOf, placeText } from "../../store/mounts.ts";
 import type { Split, SplitSettings } from "../contract.ts";
 import { showName, type FileRef } from "./file.ts";
 
@@ -78,7 +78,7 @@ export function toSplit(
 }
 
 const isMounted = ({ name, path }: FileRef, directory: string): boolean =>
-  placeText(placeOf(name, directory, noMounts)) !== path || path.startsWith("s3:");
+  placeText(placeOf(name, directory, noMounts)) !== path || isUrl(path);
 
 type PieceData = readonly [
   name: string,

@@ -9,6 +9,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ShoalError } from "../../errors.ts";
 import { noMounts, type MountTable } from "../../protocol/place.ts";
+import { isUrl } from "../../store/mounts.ts";
 import { showName, type FileRef } from "./file.ts";
 import { hasMagic, matchNames, type NameEntry, type Names } from "./glob.ts";
 import { compareUtf8 } from "./order.ts";
@@ -16,7 +17,7 @@ import { Places } from "./places.ts";
 
 export interface FoundInput {
   readonly files: readonly FileRef[];
-  /** What must not hold the output: directories that are read as such, and single files. Absolute, or `s3:` URLs. */
+  /** What must not hold the output: directories that are read as such, and single files. Absolute, or URLs of stores. */
   readonly roots: readonly string[];
 }
 
@@ -161,7 +162,7 @@ class Finder {
 
 /** What a name begins with that is no directory of its own, and the rest: "/" or "s3://bucket" or nothing. */
 function rootOf(path: string): readonly [root: string, rest: string] {
-  const [bucket] = /^s3:\/\/[^/]*\/?/.exec(path) ?? [];
+  const [bucket] = (isUrl(path) ? /^[^:]+:\/\/[^/]*\/?/.exec(path) : null) ?? [];
   if (bucket !== undefined) return [bucket.replace(/\/$/, ""), path.slice(bucket.length)];
   return isAbsolute(path) ? ["/", path.slice(1)] : ["", path];
 }

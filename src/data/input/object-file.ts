@@ -4,8 +4,8 @@
 // Every piece is asked for by the ETag that was planned with, so that an object that is replaced is found out by whoever
 // reads it next, and never mixed with its successor.
 
-import { bucketOf } from "../../store/objects/bucket.ts";
 import { ObjectCache } from "../../store/objects/cache.ts";
+import { storeOf } from "../../store/objects/stores.ts";
 import type { Meter } from "../contract.ts";
 import { changed, type FileRef, type InputFile, type ObjectRef } from "./file.ts";
 
@@ -79,12 +79,20 @@ export class ObjectFile implements InputFile {
     const from = index * pieceBytes;
     const to = Math.min(this.ref.size, from + pieceBytes);
     cache ??= ObjectCache.ofMachine();
-    const name = JSON.stringify([place.store.endpoint, place.bucket, place.key, etag, from, to]);
+    const name = JSON.stringify([
+      place.scheme,
+      place.store.endpoint,
+      place.bucket,
+      place.key,
+      etag,
+      from,
+      to,
+    ]);
     const kept = cache.find(name, to - from);
     if (kept !== null) return kept;
     const { signal } = this.options;
     const abort = signal === undefined ? this.abandon.signal : AbortSignal.any([signal, this.abandon.signal]);
-    const bytes = await bucketOf(place).read(place.key, etag, from, to, abort);
+    const bytes = await storeOf(place).read(place.key, etag, from, to, abort);
     if (bytes === null) throw changed(this.ref.name, "when it was read", "was another object, or gone");
     cache.keep(name, bytes);
     return bytes;

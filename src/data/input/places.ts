@@ -12,7 +12,7 @@ import { DirectoryTree, type Look, type Tree } from "./tree.ts";
 export class Places {
   private readonly directory: string;
   private readonly mounts: MountTable;
-  private readonly trees = { file: new DirectoryTree(), s3: new ObjectTree() };
+  private readonly trees = { file: new DirectoryTree(), object: new ObjectTree() };
 
   constructor(directory: string, mounts: MountTable) {
     this.directory = directory;

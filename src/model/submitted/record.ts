@@ -131,10 +131,19 @@ const isMountTable = (value: unknown): boolean =>
   isObject(value) &&
   Array.isArray(value["mounts"]) &&
   value["mounts"].every(isMount) &&
-  isObject(value["s3"]);
+  isObject(value["stores"]) &&
+  Object.values(value["stores"]).every(isStore);
 
 const isMount = (value: unknown): boolean =>
-  isObject(value) && typeof value["prefix"] === "string" && typeof value["target"] === "string";
+  isStore(value) && typeof value["prefix"] === "string" && typeof value["target"] === "string";
+
+const isStore = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  isObject(value) &&
+  isTextOrNull(value["endpoint"]) &&
+  isTextOrNull(value["region"]) &&
+  (value["options"] === undefined ||
+    (isObject(value["options"]) &&
+      Object.values(value["options"]).every((option) => typeof option === "string")));
 
 /** RUN_UNKNOWN if there is none of that id. */
 export async function readRecord(

@@ -1,33 +1,19 @@
-// A bucket of a store that speaks S3: what is asked of it, tried again while that can help, and its errors in our words.
-// Loaded with the client, which is large, only where an object is named.
+// A bucket of a store that speaks S3 (object-store.ts): what is asked of it, tried again while that can help, and its errors
+// in our words. The client, which is large, is loaded only where an object is named.
 //
-// What it can rely on (docs/stores.md): a listing and a read see what was written before; a PUT with `If-None-Match: *`
+// What it relies on (docs/stores.md): a listing and a read see what was written before; a PUT with `If-None-Match: *`
 // has one winner. Not on conditional multipart uploads, which some servers take for unconditional ones.
 
 import { open } from "node:fs/promises";
-import { setTimeout as wait } from "node:timers/promises";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { inTurns } from "../../base/in-turns.ts";
 import { ShoalError } from "../../errors.ts";
 import type { ObjectPlace, StoreSettings } from "../../protocol/place.ts";
-
-export interface ObjectInfo {
-  readonly size: number;
-  /** Changes when the object's bytes do. */
-  readonly etag: string;
-}
-
-export interface Listing {
-  readonly objects: ReadonlyMap<string, ObjectInfo>;
-  /** What stands for directories: prefixes up to the next "/". */
-  readonly directories: readonly string[];
-}
+import { again } from "./again.ts";
+import type { Abilities, Listing, ObjectInfo, ObjectStore } from "./object-store.ts";
 
 type Sdk = typeof import("@aws-sdk/client-s3");
 
-/** Of one request that fails on its way. */
-const triesMax = 8;
-const pauseMaxMs = 5000;
 /** Objects of up to this size are written, and copied, by one request. */
 const partBytes = 16 * 2 ** 20;
 const partsMax = 9000;
@@ -37,7 +23,7 @@ const requestsMax = 4;
 
 const clients = new Map<string, Promise<{ readonly sdk: Sdk; readonly client: S3Client }>>();
 
-export class Bucket {
+export class Bucket implements ObjectStore {
   readonly name: string;
   private readonly store: StoreSettings;
 
@@ -46,7 +32,10 @@ export class Bucket {
     this.store = store;
   }
 
-  /** Null: there is none. */
+  async abilities(): Promise<Abilities> {
+    return await Promise.resolve({ list: true, output: true });
+  }
+
   async info(key: string): Promise<ObjectInfo | null> {
     return await this.ask(`looking at ${this.url(key)}`, async ({ sdk, client }) => {
       try {
@@ -59,7 +48,6 @@ export class Bucket {
     });
   }
 
-  /** What is below that prefix: with `isDeep` all of it, else up to the next "/". `atMost` ends it early. */
   async list(prefix: string, isDeep: boolean, atMost = Infinity): Promise<Listing> {
     const objects = new Map<string, ObjectInfo>();
     const directories: string[] = [];
@@ -81,10 +69,9 @@ export class Bucket {
       for (const { Prefix } of page.CommonPrefixes ?? []) directories.push(Prefix!);
       from = page.NextContinuationToken;
     } while (from !== undefined && objects.size + directories.length < atMost);
-    return { objects, directories };
+    return { objects, directories, isWhole: from === undefined };
   }
 
-  /** The bytes [from, to) of the object as it was with that ETag. Null: it is another one now, or gone. */
   async read(
     key: string,
     etag: string | null,
@@ -118,7 +105,6 @@ export class Bucket {
     );
   }
 
-  /** Whole small objects. Null: there is none. */
   async readText(key: string): Promise<string | null> {
     return (await this.read(key, null, 0, Infinity))?.toString("utf8") ?? null;
   }
@@ -129,7 +115,6 @@ export class Bucket {
     );
   }
 
-  /** False: there was one already. */
   async create(key: string, text: string): Promise<boolean> {
     let isRepeat = false;
     return await this.ask(`creating ${this.url(key)}`, async ({ sdk, client }) => {
@@ -148,7 +133,6 @@ export class Bucket {
     });
   }
 
-  /** A file as an object, in parts if it is large. */
   async upload(key: string, file: string, signal?: AbortSignal): Promise<void> {
     const handle = await open(file, "r");
     try {
@@ -181,7 +165,6 @@ export class Bucket {
     }
   }
 
-  /** On the server's side. */
   async copy(from: string, to: string, size: number): Promise<void> {
     const CopySource = `${this.name}/${from.split("/").map(encodeURIComponent).join("/")}`;
     if (size <= copyBytesMax) {
@@ -206,6 +189,26 @@ export class Bucket {
         client.send(new sdk.DeleteObjectCommand({ Bucket: this.name, Key: key })),
       ),
     );
+  }
+
+  async abandonUploads(prefix: string): Promise<void> {
+    const what = `ending the uploads below ${this.url(prefix)}`;
+    // What was listed is gone then: the next page is a first one.
+    for (let isMore = true; isMore;) {
+      const page = await this.ask(what, ({ sdk, client }) =>
+        client.send(new sdk.ListMultipartUploadsCommand({ Bucket: this.name, Prefix: prefix })),
+      );
+      isMore = page.IsTruncated === true && (page.Uploads ?? []).length > 0;
+      await inTurns(page.Uploads ?? [], requestsMax, async ({ Key, UploadId }) => {
+        await this.ask(what, async ({ sdk, client }) => {
+          try {
+            await client.send(new sdk.AbortMultipartUploadCommand({ Bucket: this.name, Key, UploadId }));
+          } catch (error) {
+            if (statusOf(error) !== 404) throw error; // ended meanwhile
+          }
+        });
+      });
+    }
   }
 
   /** What was begun and does not end is given up, so that nobody pays for its parts. */
@@ -270,15 +273,12 @@ export class Bucket {
     signal?: AbortSignal,
   ): Promise<T> {
     const loaded = await load(this.store);
-    for (let tries = 1; ; tries++) {
-      try {
-        return await act(loaded);
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (tries >= triesMax || !isTransient(error)) throw this.failed(what, error);
-      }
-      await wait(Math.min(pauseMaxMs, 100 * 2 ** tries) * (0.5 + Math.random() / 2));
-    }
+    return await again(
+      () => act(loaded),
+      isTransient,
+      (error) => this.failed(what, error),
+      signal,
+    );
   }
 
   private failed(what: string, cause: unknown): ShoalError {
@@ -306,16 +306,6 @@ function hintOf(cause: unknown, bucket: string): string | null {
   if (/region is missing/i.test(message))
     return "Set AWS_REGION, or the endpoint of a server that is not Amazon's (AWS_ENDPOINT_URL_S3, or in shoal.config.ts).";
   return null;
-}
-
-const buckets = new Map<string, Bucket>();
-
-/** One for all of this process: what it holds are connections. */
-export function bucketOf(place: ObjectPlace): Bucket {
-  const key = JSON.stringify([place.bucket, place.store]);
-  const known = buckets.get(key) ?? new Bucket(place);
-  buckets.set(key, known);
-  return known;
 }
 
 async function load({ endpoint, region }: StoreSettings): Promise<{ sdk: Sdk; client: S3Client }> {
@@ -349,7 +339,8 @@ const isNoBucket = (error: unknown): boolean => (error as Error).name === "NoSuc
 function isTransient(error: unknown): boolean {
   if (error instanceof ShoalError) return false;
   const status = statusOf(error);
-  if (status !== undefined && status >= 400) return status >= 500 || status === 408 || status === 429;
+  if (status !== undefined && status >= 400)
+    return (status >= 500 && status !== 501) || status === 408 || status === 429;
   const { name, code, message } = error as NodeJS.ErrnoException;
   return (
     /Timeout|AbortError|NetworkingError/i.test(name) ||

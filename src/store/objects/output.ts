@@ -21,7 +21,6 @@ import { markerFile, markerFormat, partName } from "../output-paths.ts";
 import type { Winner } from "../output.ts";
 import type { Output } from "../outputs.ts";
 import { identityIn, livenessOf, thisProcess } from "../process.ts";
-import { bucketOf, type Bucket } from "./bucket.ts";
 import {
   attemptKey,
   commitKey,
@@ -34,6 +33,9 @@ import {
   stagingKey,
   stagingName,
 } from "./names.ts";
+import type { ObjectStore } from "./object-store.ts";
+import { isUrl } from "./schemes.ts";
+import { storeOf } from "./stores.ts";
 
 const copiesAtOnce = 8;
 
@@ -50,7 +52,7 @@ interface Commit {
 export class ObjectOutput implements Output {
   readonly directory: string;
   readonly stagingPlace: Place;
-  private readonly bucket: Bucket;
+  private readonly store: ObjectStore;
   private readonly key: string;
   private readonly staging: string;
   private readonly run: string;
@@ -61,7 +63,7 @@ export class ObjectOutput implements Output {
   private constructor(place: ObjectPlace, request: OutputRequest, run: string) {
     this.key = place.key.replace(/\/+$/, "");
     this.directory = placeText({ ...place, key: this.key });
-    this.bucket = bucketOf(place);
+    this.store = storeOf(place);
     this.staging = stagingKey(this.key, run);
     this.stagingPlace = { ...place, key: this.staging };
     this.run = run;
@@ -71,12 +73,14 @@ export class ObjectOutput implements Output {
   static async begin(place: ObjectPlace, request: OutputRequest, run: string): Promise<ObjectOutput> {
     const output = new ObjectOutput(place, request, run);
     output.requireOutside();
+    await output.requireCommits();
     await output.carryOutWhatIsDecided();
     await output.sweep();
     const occupant = await output.occupant();
     requireOwn(output.directory, occupant, request);
     output.hadOutput = occupant.kind !== "empty";
-    await output.bucket.write(ownerKey(output.staging), JSON.stringify(thisProcess()));
+    await output.store.write(ownerKey(output.staging), JSON.stringify(thisProcess()));
+    await output.requireCreatesOnce();
     return output;
   }
 
@@ -94,13 +98,14 @@ export class ObjectOutput implements Output {
   async keep(parts: readonly FinishedPart[], count: number): Promise<ReadonlySet<string>> {
     const all = new Set(parts.map(({ attempt }) => attempt));
     if (parts.length === count && (await this.isPublished(parts))) return all;
+    await this.abandonUploads(this.staging);
     const staged = await this.staged(this.staging);
     const kept = new Map<string, string>();
     for (const { attempt, part, bytes } of parts) {
       const key = stagedKey(this.staging, attempt, part);
       if (staged.get(key) === bytes) kept.set(key, attempt);
     }
-    await this.bucket.delete([...staged.keys()].filter((key) => !kept.has(key)));
+    await this.store.delete([...staged.keys()].filter((key) => !kept.has(key)));
     return new Set(kept.values());
   }
 
@@ -111,7 +116,7 @@ export class ObjectOutput implements Output {
     await inTurns(moves, copiesAtOnce, async ({ from: old, attempt, part }) => {
       const key = stagedKey(from, old.attempt, old.part);
       if (staged.get(key) !== old.bytes) return;
-      await this.bucket.copy(key, stagedKey(this.staging, attempt, part), old.bytes);
+      await this.store.copy(key, stagedKey(this.staging, attempt, part), old.bytes);
       taken.add(attempt);
     });
     await this.deleteStaging(from).catch(() => {}); // what is left is swept by the next one that begins
@@ -128,7 +133,7 @@ export class ObjectOutput implements Output {
       requireOwn(this.directory, await this.occupant(), this.request);
       const { job, overwrite } = this.request;
       const commit: Commit = { format: 1, run: this.run, job, winners, overwrite };
-      if (!(await this.bucket.create(commitKey(this.key), JSON.stringify(commit)))) {
+      if (!(await this.store.create(commitKey(this.key), JSON.stringify(commit)))) {
         const other = await this.decided();
         if (other?.run !== this.run) {
           throw new ShoalError("OUTPUT_BUSY", `another run puts its output into ${this.directory}`);
@@ -145,7 +150,7 @@ export class ObjectOutput implements Output {
 
   async suspend(): Promise<void> {
     const released = JSON.stringify({ ...thisProcess(), released: true });
-    await this.bucket.write(ownerKey(this.staging), released).catch(() => {}); // free when this process has ended
+    await this.store.write(ownerKey(this.staging), released).catch(() => {}); // free when this process has ended
   }
 
   async abort(): Promise<void> {
@@ -155,21 +160,40 @@ export class ObjectOutput implements Output {
   private requireOutside(): void {
     if (this.key === "") throw invalid(this.directory, "is a whole bucket; name a prefix in it");
     for (const root of this.request.roots) {
-      if (!root.startsWith("s3:")) continue;
+      if (!isUrl(root)) continue;
       const input = root.replace(/\/+$/, "");
       if (isWithin(this.directory, input)) throw invalid(this.directory, `is inside the input ${input}`);
       if (isWithin(input, this.directory)) throw invalid(this.directory, `holds the input ${input}`);
     }
   }
 
+  /** The commit is the creation of one object: before any work, since it cannot be done without. */
+  private async requireCommits(): Promise<void> {
+    if ((await this.store.abilities()).output) return;
+    const scheme = this.directory.slice(0, this.directory.indexOf(":"));
+    const why = "does not create objects once, or not copy them, so that nothing could be committed there";
+    throw invalid(this.directory, `is in a store that ${why}; ${scheme}: is for input`);
+  }
+
+  /** Some servers take a creation for a write, and say nothing: what is there already is tried to be created. */
+  private async requireCreatesOnce(): Promise<void> {
+    const text = JSON.stringify({ ...thisProcess(), second: true });
+    if (!(await this.store.create(ownerKey(this.staging), text))) return;
+    await this.abort();
+    throw invalid(
+      this.directory,
+      "is in a store that creates an object twice, so that two could commit there",
+    );
+  }
+
   /** Deletes stagings of runs that are over. OUTPUT_BUSY if a living process of this machine has one. */
   private async sweep(): Promise<void> {
-    const { directories } = await this.bucket.list(`${this.key}/`, false);
+    const { directories } = await this.store.list(`${this.key}/`, false);
     for (const directory of directories) {
       const staging = directory.slice(0, -1);
       const [, run] = stagingName.exec(staging.slice(this.key.length + 1)) ?? [];
       if (run === undefined || run === this.run || run === this.request.continues) continue;
-      const owner = parsed(await this.bucket.readText(ownerKey(staging)));
+      const owner = parsed(await this.store.readText(ownerKey(staging)));
       const identity = identityIn(owner);
       if (identity === null) continue;
       const isReleased = (owner as { released?: unknown }).released === true;
@@ -185,7 +209,7 @@ export class ObjectOutput implements Output {
 
   private async occupant(): Promise<Occupant> {
     const prefix = `${this.key}/`;
-    const { objects, directories } = await this.bucket.list(prefix, false);
+    const { objects, directories } = await this.store.list(prefix, false);
     const files = [...objects.keys()].map((key) => key.slice(prefix.length));
     const below = directories.map((directory) => directory.slice(prefix.length, -1));
     const names = [
@@ -196,21 +220,21 @@ export class ObjectOutput implements Output {
   }
 
   private async marker(): Promise<Marker | null> {
-    const text = await this.bucket.readText(markerKey(this.key));
+    const text = await this.store.readText(markerKey(this.key));
     return text === null ? null : markerIn(text);
   }
 
   private async isPublished(parts: readonly FinishedPart[]): Promise<boolean> {
     const marker = await this.marker();
     if (marker?.run !== this.run || marker.files.length !== parts.length) return false;
-    const { objects } = await this.bucket.list(`${this.key}/`, false);
+    const { objects } = await this.store.list(`${this.key}/`, false);
     if (!parts.every(({ part, bytes }) => objects.get(partKey(this.key, part))?.size === bytes)) return false;
     this.published = marker.files;
     return true;
   }
 
   private async decided(): Promise<Commit | null> {
-    const text = await this.bucket.readText(commitKey(this.key));
+    const text = await this.store.readText(commitKey(this.key));
     const commit = parsed(text) as Commit | null;
     if (text === null || (commit?.format === 1 && Array.isArray(commit.winners))) return commit;
     throw new ShoalError(
@@ -231,11 +255,11 @@ export class ObjectOutput implements Output {
       await inTurns(commit.winners, copiesAtOnce, async ({ attempt, part }) => {
         const key = stagedKey(staging, attempt, part);
         const bytes = staged.get(key);
-        if (bytes !== undefined) await this.bucket.copy(key, partKey(this.key, part), bytes);
+        if (bytes !== undefined) await this.store.copy(key, partKey(this.key, part), bytes);
         else if ((await this.marker())?.run !== commit.run) throw lost(this.directory, key);
       });
       const marker: Marker = { format: markerFormat, job: commit.job, run: commit.run, files };
-      const isMine = await this.bucket.create(markerKey(this.key), `${JSON.stringify(marker, null, 1)}\n`);
+      const isMine = await this.store.create(markerKey(this.key), `${JSON.stringify(marker, null, 1)}\n`);
       if (!isMine && (await this.marker())?.run !== commit.run) {
         throw new ShoalError(
           "OUTPUT_BUSY",
@@ -244,37 +268,43 @@ export class ObjectOutput implements Output {
       }
     }
     await this.deleteStaging(staging);
-    await this.bucket.delete([commitKey(this.key)]);
+    await this.store.delete([commitKey(this.key)]);
   }
 
   /** The marker goes first: from then on nothing here is an output. Parts that are replaced need not be deleted. */
   private async clear(files: readonly string[], isAll: boolean): Promise<void> {
-    await this.bucket.delete([markerKey(this.key)]);
+    await this.store.delete([markerKey(this.key)]);
     const prefix = `${this.key}/`;
-    const { objects } = await this.bucket.list(prefix, isAll);
+    const { objects } = await this.store.list(prefix, isAll);
     const isOurs = (name: string): boolean => name === commitName || stagingName.test(name.split("/")[0]!);
     const goes = (name: string): boolean =>
       (isAll ? !isOurs(name) : /^part-\d+$/.test(name)) && !files.includes(name);
-    await this.bucket.delete([...objects.keys()].filter((key) => goes(key.slice(prefix.length))));
+    await this.store.delete([...objects.keys()].filter((key) => goes(key.slice(prefix.length))));
   }
 
   /** Sizes of what attempts have written, by key. */
   private async staged(staging: string): Promise<Map<string, number>> {
-    const { objects } = await this.bucket.list(`${staging}/`, true);
+    const { objects } = await this.store.list(`${staging}/`, true);
     const staged = new Map([...objects].map(([key, { size }]) => [key, size]));
     staged.delete(ownerKey(staging));
     return staged;
   }
 
-  /** The owner's name last: what is without one is not swept. */
+  /** The owner's name last: what is without one is not swept. Uploads that nobody will end go first, with their parts. */
   private async deleteStaging(staging: string): Promise<void> {
-    await this.bucket.delete([...(await this.staged(staging)).keys()]);
-    await this.bucket.delete([ownerKey(staging)]);
+    await this.abandonUploads(staging);
+    await this.store.delete([...(await this.staged(staging)).keys()]);
+    await this.store.delete([ownerKey(staging)]);
+  }
+
+  /** What is left of them costs space, and nothing else: not every right to write comes with that to list them. */
+  private async abandonUploads(staging: string): Promise<void> {
+    await this.store.abandonUploads(`${staging}/`).catch(() => {}); // the bucket's lifecycle rule ends them
   }
 
   private async deleteBelow(key: string): Promise<void> {
-    const { objects } = await this.bucket.list(keyBelow(key, ""), true);
-    await this.bucket.delete([...objects.keys()]);
+    const { objects } = await this.store.list(keyBelow(key, ""), true);
+    await this.store.delete([...objects.keys()]);
   }
 }
 

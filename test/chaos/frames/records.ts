@@ -28,8 +28,8 @@ const record = (id: string, more: Partial<SubmittedJob>): SubmittedJob => ({
   data: { file: "count.ts" },
   directory: "/home/a",
   mounts: {
-    mounts: [{ prefix: "/data", target: "s3://bucket", endpoint: null, region: null }],
-    s3: { endpoint: null, region: null },
+    mounts: [{ prefix: "/data", target: "s3://bucket", endpoint: null, region: null, options: { a: "b" } }],
+    stores: { s3: { endpoint: null, region: null } },
   },
   parameters: { input: "a.txt" },
   options: { partitions: 3 },
