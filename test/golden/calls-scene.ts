@@ -12,6 +12,7 @@
 //   block C · unblock C           it waits for others · goes on
 //   deaf C                        it does not listen to its signal
 //   crash S "…" [silent]          the slot ends; silent: nobody is left who knows what it had begun
+//   leave S                       it is wanted elsewhere
 //   hold S · release S            what the slot says is held back, then delivered
 //   unavailable "…"               slots end as soon as they start
 //   drain [deadline=5s]
@@ -95,6 +96,9 @@ export class CallsScene {
         break;
       case "crash":
         this.exit(this.slot(first), second, !words.includes("silent"));
+        break;
+      case "leave":
+        this.tell({ kind: "SlotLeaving", slot: number("s", first) });
         break;
       case "hold":
         this.slot(first).unheard = [];

@@ -11,6 +11,8 @@ export function describe(body: DispatcherEvent | DispatcherEffect): string {
   switch (body.kind) {
     case "SlotJoined":
       return `SlotJoined s${body.slot}${body.canRevoke ? "" : " (gives nothing back)"}`;
+    case "SlotLeaving":
+      return `SlotLeaving s${body.slot}`;
     case "SlotExited":
       return [
         `SlotExited s${body.slot} ${quote(body.error.message)}`,

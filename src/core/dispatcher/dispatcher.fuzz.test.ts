@@ -103,6 +103,10 @@ class Life {
         return;
       case "TerminateSlot":
         check(this.slots.get(effect.slot)?.isEnding === false, why);
+        if (effect.why === "it is wanted elsewhere") {
+          this.mark("left");
+          check(this.slots.get(effect.slot)!.calls.length === 0, why);
+        }
         this.slots.get(effect.slot)!.isEnding = true;
         return;
       case "SettleCall":
@@ -211,6 +215,7 @@ function step(life: Life): void {
   else if (pick === 59 && chance(chances, 0.2)) life.give({ kind: "SlotsUnavailable", error });
   else if (slot === null) life.join();
   else if (pick < 63) life.exit(slot);
+  else if (pick === 63) life.give({ kind: "SlotLeaving", slot: slot.slot });
   else act(life, slot);
 }
 
@@ -290,6 +295,7 @@ test(
       "unanswered",
       "kept later",
       "revoked later",
+      "left",
     ];
     const outcomes = ["ended", "refused", "cancelled", "expired", "lost"];
     for (const mark of [...expected, ...outcomes]) expect(marks.get(mark) ?? 0, mark).toBeGreaterThan(100);

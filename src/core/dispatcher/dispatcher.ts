@@ -14,6 +14,7 @@ import type { Machine } from "../types.ts";
 import type { Call } from "./calls.ts";
 import { dispatch } from "./dispatch.ts";
 import { alarmsDue, callEnded, callKept, callRevoked, endCall, loseWaiting, slotExited } from "./endings.ts";
+import { endLeaving, slotLeaving } from "./leaving.ts";
 import { worked } from "./overdue.ts";
 import {
   defaultDispatcherLimits,
@@ -49,6 +50,7 @@ export function createDispatcher(limits: Partial<DispatcherLimits> = {}): Dispat
       state.effects = [];
       route(state, event);
       dispatch(state);
+      if (state.slots.leaving.size > 0) endLeaving(state);
       endDrain(state);
       return state.effects;
     },
@@ -75,6 +77,11 @@ function route(d: DispatcherState, event: DispatcherEvent): void {
       const slot = d.slots.get(event.slot);
       if (slot === undefined) return ignore(d, event.kind, `there is no slot ${event.slot}`);
       return slotExited(d, slot, event.error, event.unbegun);
+    }
+    case "SlotLeaving": {
+      const slot = d.slots.get(event.slot);
+      if (slot === undefined) return ignore(d, event.kind, `there is no slot ${event.slot}`);
+      return slotLeaving(d, slot);
     }
     case "CallSubmitted":
       return callSubmitted(d, event);

@@ -29,6 +29,8 @@ export type DispatcherEvent =
       /** Calls that it held and certainly had not begun. */
       readonly unbegun: readonly CallNumber[];
     }
+  /** It is wanted elsewhere: what it has begun ends there, all else goes to others, then it is ended (TerminateSlot). */
+  | { readonly kind: "SlotLeaving"; readonly slot: CallSlotNumber }
   | {
       readonly kind: "CallSubmitted";
       readonly call: CallNumber;

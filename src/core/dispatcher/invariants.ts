@@ -3,7 +3,7 @@
 
 import { invariant } from "../../base/assert.ts";
 import { unbegunOf } from "./dispatch.ts";
-import type { CallSlot } from "./slots.ts";
+import { isTaking, type CallSlot } from "./slots.ts";
 import type { DispatcherState } from "./state.ts";
 
 export function checkInvariants(d: DispatcherState): void {
@@ -57,7 +57,7 @@ export function checkInvariants(d: DispatcherState): void {
       active.slice(1).some(({ place, isKept }) => place === "held" && !isKept);
     invariant(
       !slot.canRevoke ||
-        slot.isEnding ||
+        !isTaking(slot) ||
         active.length < 2 ||
         !isStealable() ||
         d.slots.idleSlots <= returning,
@@ -71,6 +71,10 @@ export function checkInvariants(d: DispatcherState): void {
     "D2",
     () => `${d.slots.blockedCalls} are counted as blocked, ${blocked} are`,
   );
+  for (const slot of d.slots.leaving) {
+    const held = slot.active.length + slot.blocked.size;
+    invariant(held > 0 && !slot.isEnding, "D9", () => `s${slot.slot} leaves with ${held} calls`);
+  }
   const idle = [...d.slots].filter(isIdle).length;
   invariant(
     idle === d.slots.idleSlots,
@@ -83,4 +87,4 @@ export function checkInvariants(d: DispatcherState): void {
   invariant(withRoom === (d.slots.pick() !== null), "D4", () => "the count of slots with room is wrong");
 }
 
-const isIdle = ({ active, isEnding }: CallSlot): boolean => active.length === 0 && !isEnding;
+const isIdle = (slot: CallSlot): boolean => slot.active.length === 0 && isTaking(slot);

@@ -31,6 +31,8 @@ export interface CallSlot {
   firstSinceMicros: number;
   /** The first takes far longer than was expected (overdue.ts): nothing is put behind it. */
   isOverdue: boolean;
+  /** It is ended when it holds nothing any more (leaving.ts): it gets nothing. */
+  isLeaving: boolean;
   /** It was told to end: it gets nothing any more. */
   isEnding: boolean;
 }
@@ -40,6 +42,8 @@ export class SlotLedger {
   private readonly slots = new Map<CallSlotNumber, CallSlot>();
   /** For picking, in order of joining. */
   private list: CallSlot[] = [];
+  /** Those that leave, and have not been told to end. */
+  readonly leaving = new Set<CallSlot>();
   private withRoom = 0;
   private idle = 0;
   private overdue = 0;
@@ -90,6 +94,7 @@ export class SlotLedger {
       activeMicros: 0,
       firstSinceMicros: this.worked,
       isOverdue: false,
+      isLeaving: false,
       isEnding: false,
     };
     this.slots.set(slot, record);
@@ -107,12 +112,20 @@ export class SlotLedger {
       () => `s${slot.slot} leaves with ${slot.active.length} calls`,
     );
     this.withdraw(slot);
+    this.leaving.delete(slot);
     this.slots.delete(slot.slot);
     this.list = this.list.filter((other) => other !== slot);
   }
 
+  becomeLeaving(slot: CallSlot): void {
+    this.withdraw(slot);
+    slot.isLeaving = true;
+    this.leaving.add(slot);
+  }
+
   becomeEnding(slot: CallSlot): void {
     this.withdraw(slot);
+    this.leaving.delete(slot);
     slot.isEnding = true;
   }
 
@@ -129,9 +142,10 @@ export class SlotLedger {
     this.worked += micros;
   }
 
-  hasRoom({ active, activeMicros, canRevoke, isOverdue, isEnding }: CallSlot): boolean {
+  hasRoom(slot: CallSlot): boolean {
+    const { active, activeMicros, canRevoke, isOverdue } = slot;
     const held = active.length;
-    if (held === 0 || isEnding) return !isEnding;
+    if (held === 0 || !isTaking(slot)) return isTaking(slot);
     if (!canRevoke || isOverdue || held >= this.limits.heldMax) return false;
     return held === 1 || activeMicros < this.limits.heldMicros;
   }
@@ -189,7 +203,7 @@ export class SlotLedger {
     slot.blocked.delete(call);
     this.blockedCount--;
     call.isBlocked = false;
-    if (slot.active.length === 0 && !slot.isEnding) this.idle--;
+    if (slot.active.length === 0 && isTaking(slot)) this.idle--;
     this.becomeFirst(slot);
     slot.active.unshift(call);
     slot.activeMicros += call.expectedMicros;
@@ -206,7 +220,7 @@ export class SlotLedger {
       this.becomeFirst(slot);
     } else active.splice(at, 1);
     slot.activeMicros -= call.expectedMicros;
-    if (active.length === 0 && !slot.isEnding) this.idle++;
+    if (active.length === 0 && isTaking(slot)) this.idle++;
     this.recount(slot, before);
   }
 
@@ -220,10 +234,13 @@ export class SlotLedger {
   /** It counts no more for those that choose a slot. */
   private withdraw(slot: CallSlot): void {
     if (this.hasRoom(slot)) this.withRoom--;
-    if (slot.active.length === 0 && !slot.isEnding) this.idle--;
+    if (slot.active.length === 0 && isTaking(slot)) this.idle--;
   }
 
   private recount(slot: CallSlot, before: boolean): void {
     this.withRoom += Number(this.hasRoom(slot)) - Number(before);
   }
 }
+
+/** It may get calls. */
+export const isTaking = ({ isLeaving, isEnding }: CallSlot): boolean => !isLeaving && !isEnding;
