@@ -95,6 +95,11 @@ export interface DriverJob {
   readonly adopt?: readonly OutputsAdopted[];
   /** What the program needs to know of a task beyond its number: plain data, put into its assignments. */
   payload(stage: StageIndex, index: number): unknown;
+  /**
+   * The pieces of objects that a task reads: each with the digest under which a machine that has kept a copy knows it.
+   * Absent: no task reads any.
+   */
+  pieces?(stage: StageIndex, index: number): readonly { readonly digest: number; readonly bytes: number }[];
   /** Publishes the output of exactly these attempts, all or nothing. */
   commit(winners: readonly AttemptId[]): Promise<void>;
   /** The file in which the client expects what a winner hands over; null or absent: a sink wrote it where it belongs. */

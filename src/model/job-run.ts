@@ -9,6 +9,7 @@ import { availableParallelism } from "node:os";
 import { jobId, taskName, type AttemptId, type JobId } from "../base/ids.ts";
 import type { LogEntry } from "../core/log.ts";
 import { defaultLimits, type JobOutcome, type JobSpec } from "../core/types.ts";
+import { mayHaveObjects, objectPieces, type ReadPiece } from "../data/input/object-pieces.ts";
 import { sinkNamed } from "../data/sinks.ts";
 import type { DriverJob } from "../driver/driver.ts";
 import { fromErrorData, ShoalError } from "../errors.ts";
@@ -160,14 +161,18 @@ class JobRun {
     const { program } = this.request;
     const { prepared, adopt } = this.started;
     const run = this.runData();
+    const splitOf = (stage: number, index: number): PreparedJob["splits"][number] | null =>
+      prepared.stages[stage]!.input.kind === "source" ? prepared.splits[index]! : null;
+    const pieces = (stage: number, index: number): ReadPiece[] => {
+      const split = splitOf(stage, index);
+      return split === null ? [] : objectPieces(split);
+    };
     return {
       spec: this.spec(),
       program,
       adopt,
-      payload: (stage, index): AssignmentPayload => ({
-        run,
-        split: prepared.stages[stage]!.input.kind === "source" ? prepared.splits[index]! : null,
-      }),
+      payload: (stage, index): AssignmentPayload => ({ run, split: splitOf(stage, index) }),
+      ...(prepared.splits.some(mayHaveObjects) ? { pieces } : {}),
       commit: (winners) => this.commit(winners),
       resultFile: (attempt) => (this.started.output === null ? resultFile(this.scratch, attempt) : null),
       discard: (attempt) => this.discard(attempt),

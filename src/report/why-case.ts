@@ -72,6 +72,8 @@ export class RunCase {
   /** Tasks that are under way or had trouble. */
   readonly tasks = new Map<TaskNumber, TaskCase>();
   readonly remade: Remade[] = [];
+  /** Workers whose free slots waited for tasks of their own last, until when at the latest, and the entry that says so. */
+  readonly slotsWait = new Map<string, { readonly untilMs: Millis; readonly entry: number }>();
   readonly incarnations: RunOpened[] = [];
   phase: JobPhase = "running";
   outcome: JobOutcome | null = null;
@@ -172,6 +174,7 @@ export class RunCase {
   private begin(): void {
     this.tasks.clear();
     this.remade.length = 0;
+    this.slotsWait.clear();
     this.incarnations.length = 0;
     this.retries = 0;
     this.backups = 0;
@@ -257,6 +260,8 @@ export class RunCase {
     } else if (note.kind === "backup-started") {
       this.backups++;
       this.inFlight.get(note.attempt)?.entries.push(entry);
+    } else if (note.kind === "slots-wait") {
+      this.slotsWait.set(note.worker, { untilMs: note.untilMs, entry });
     } else if (note.kind === "output-remade") {
       this.stageOf(note.task)?.becomeUnfinished(note.task);
       if (this.remade.length < remadeMax) this.remade.push({ ...note, entry });

@@ -29,6 +29,9 @@ interface Scene {
   readonly limits?: Partial<JobLimits>;
   /** By attempt or task; a task takes 100 ms else. */
   readonly script?: Readonly<Record<string, Act>>;
+  readonly workers?: number;
+  /** By worker: tasks that it has copies of the input of, and their bytes. */
+  readonly copies?: Readonly<Record<string, readonly (readonly [number, number])[]>>;
   readonly cancelAt?: number;
   readonly commit?: () => Promise<void>;
 }
@@ -103,7 +106,8 @@ async function logOf(
   const controller = new AbortController();
   const driver = new SimDriver({
     seed: 1,
-    workers: 1,
+    workers: scene.workers ?? 1,
+    copies: (worker) => scene.copies?.[worker] ?? [],
     slots,
     delayMsMax: 0,
     model: ({ attempt }) => {
@@ -395,6 +399,16 @@ describe("a job that runs", () => {
     expect(text).toContain("1 slot is idle");
     expect(details).toMatchObject({ left: ["t2"], running: ["t2.1"], idleSlots: 1 });
     expect(codes(explanation)).not.toContain("FEWER_TASKS_THAN_SLOTS");
+  });
+
+  it("slots that wait for tasks of their own worker, and for how long", async () => {
+    const copies = { w1: [1, 2, 3].map((task) => [task, 2e8] as const) };
+    const scene = { stages: [stage("read", 4)], slots: 1, workers: 2, copies, script: { t0: { ms: 5000 } } };
+    const { text, details } = only(await during(500, scene), "WAITING_FOR_PLACE");
+    expect(text).toContain("3 tasks could run");
+    expect(text).toMatch(/w2 \(1\.\d+ s more\)/);
+    expect(details).toMatchObject({ ready: 3, workers: ["w2"] });
+    expect(codes(await during(2500, scene))).not.toContain("WAITING_FOR_PLACE");
   });
 
   it("fewer tasks than slots, and no stage that waits", async () => {

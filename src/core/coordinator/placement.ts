@@ -88,7 +88,7 @@ const hasRoom = (s: CoordinatorState, id: WorkerId): boolean => {
 
 /** After all that can be assigned was: whose free slots wait, from now on or still. */
 export function noteWaiting(s: CoordinatorState): void {
-  if (s.workers.freeSlots === 0 || s.ready.isEmpty) return s.places.endAllIdle();
+  if (s.ready.isEmpty) return s.places.endAllIdle();
   const began: Worker[] = [];
   for (const worker of s.workers.roomy()) if (s.places.becomeIdle(worker.id, s.now)) began.push(worker);
   const waitMs = shortestWait(s);

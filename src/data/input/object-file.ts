@@ -7,9 +7,9 @@
 import { ObjectCache } from "../../store/objects/cache.ts";
 import { storeOf } from "../../store/objects/stores.ts";
 import type { Meter } from "../contract.ts";
+import { pieceBytes, pieceName } from "./object-pieces.ts";
 import { changed, type FileRef, type InputFile, type ObjectRef } from "./file.ts";
 
-const pieceBytes = 2 ** 20;
 /** Pieces under way while one is read. */
 const aheadPieces = 6;
 
@@ -79,15 +79,7 @@ export class ObjectFile implements InputFile {
     const from = index * pieceBytes;
     const to = Math.min(this.ref.size, from + pieceBytes);
     cache ??= ObjectCache.ofMachine();
-    const name = JSON.stringify([
-      place.scheme,
-      place.store.endpoint,
-      place.bucket,
-      place.key,
-      etag,
-      from,
-      to,
-    ]);
+    const name = pieceName(this.object, index, this.ref.size);
     const kept = cache.find(name, to - from);
     if (kept !== null) return kept;
     const { signal } = this.options;

@@ -25,9 +25,12 @@ interface Logged extends Caused {
 }
 
 export type FromWorker = Logged &
-  /** Once, first: the worker is there; `url` is that of its block server, if it has one. */
+  /**
+   * Once, first: the worker is there; `url` is that of its block server, if it has one; `copies` the digests of the pieces of
+   * objects that its machine has kept, as bytes of a Uint32Array in base64.
+   */
   (
-    | { readonly kind: "hello"; readonly slots: number; readonly url?: string }
+    | { readonly kind: "hello"; readonly slots: number; readonly url?: string; readonly copies?: string }
     | { readonly kind: "report"; readonly event: CoordinatorEvent }
     /** It wants no new work: it leaves when the job is over. */
     | { readonly kind: "leaving" }

@@ -18,6 +18,7 @@ import type { FromWorker, ToWorker } from "../links/messages.ts";
 import { Loop } from "../loop.ts";
 import { SystemClock } from "../system-clock.ts";
 import { blockToken } from "./block-server.ts";
+import { Copies } from "./copies.ts";
 import { protocolVersion, type ClusterConnection } from "./connection.ts";
 import { isFromWorker, isWorker } from "./frame-bodies.ts";
 import { encodeFrame, FrameReader } from "./frames.ts";
@@ -62,6 +63,7 @@ export class ClusterRun {
   private readonly guests = new Map<WorkerId, Guest>();
   private readonly readers = new Map<string, FrameReader<FromWorker>>();
   private readonly timers: PatientTimers;
+  private readonly copies: Copies | null;
   private isOver = false;
   private everJoined = false;
   private resolve: (outcome: JobOutcome) => void = () => {};
@@ -78,6 +80,7 @@ export class ClusterRun {
     this.version = options.version;
     this.homes = options.homes;
     this.timers = new PatientTimers(connection);
+    this.copies = Copies.of(job);
     this.loop = new Loop(
       new SystemClock(),
       (_name, effect: CoordinatorEffect, entry) => this.perform(effect, entry),
@@ -150,6 +153,7 @@ export class ClusterRun {
       secret: this.secret,
       program: { data: program.data, bundle: program.bundle?.hash ?? null },
       heartbeatMs: this.times.heartbeatMs,
+      ...(this.copies === null ? {} : { asksForCopies: true as const }),
     };
     const text = JSON.stringify(open);
     const tell = (): void => {
@@ -185,7 +189,8 @@ export class ClusterRun {
         this.guests.set(worker, { url: message.url ?? null, entries: guest.entries });
         this.everJoined = true;
         if (this.isOver) return this.door.say(worker, { kind: "stop", cause: null });
-        return this.post({ kind: "WorkerJoined", worker, slots: message.slots }, causeOf(message.cause));
+        this.post({ kind: "WorkerJoined", worker, slots: message.slots }, causeOf(message.cause));
+        return this.welcomeCopies(worker, message.copies, causeOf(message.cause));
       case "report":
         return this.post(message.event, causeOf(message.cause));
       case "leaving":
@@ -198,6 +203,12 @@ export class ClusterRun {
       case "log":
         return;
     }
+  }
+
+  private welcomeCopies(worker: WorkerId, told: string | undefined, cause: number | null): void {
+    if (told === undefined || this.copies === null) return;
+    const copies = this.copies.heldBy(told);
+    if (copies.length > 0) this.post({ kind: "InputsHeld", worker, copies }, cause);
   }
 
   private lose(worker: WorkerId, reason: string): void {

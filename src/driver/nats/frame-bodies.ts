@@ -161,7 +161,7 @@ export const isFromWorker = (worker: string): ((body: Body) => boolean) => {
     if (!isCause(body["cause"]) || !isLog(body["log"])) return false;
     switch (body["kind"]) {
       case "hello":
-        return isCount(body["slots"]) && orAbsent(isUrl)(body["url"]);
+        return isCount(body["slots"]) && orAbsent(isUrl)(body["url"]) && orAbsent(isText)(body["copies"]);
       case "report": {
         const event = body["event"];
         return isOneOf(reports, event) && (!ofWorkers.has(event["kind"]) || event["worker"] === worker);

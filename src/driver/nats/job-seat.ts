@@ -12,6 +12,7 @@ import type { LogEntry } from "../../core/log.ts";
 import type { WorkerEffect } from "../../core/worker/events.ts";
 import type { ProgramRef } from "../../executor/program.ts";
 import type { Assignment } from "../../protocol/assignment.ts";
+import { ObjectCache } from "../../store/objects/cache.ts";
 import { blockFile, resultFile } from "../../store/scratch.ts";
 import type { SessionOptions } from "../links/door.ts";
 import type { FromWorker, ToWorker } from "../links/messages.ts";
@@ -20,6 +21,7 @@ import { Loop } from "../loop.ts";
 import { WorkerSeat, type SeatSlots } from "../slots/worker-seat.ts";
 import { SystemClock } from "../system-clock.ts";
 import type { ClusterConnection } from "./connection.ts";
+import { copiesText } from "./copies.ts";
 import { isToWorker } from "./frame-bodies.ts";
 import { encodeFrame, FrameReader } from "./frames.ts";
 import type { OpenJob } from "./open-job.ts";
@@ -95,8 +97,12 @@ export class JobSeat {
       mkdirSync(path.dirname(file), { recursive: true });
     }
     this.seat.start();
-    this.say({ kind: "hello", slots: slots.slots, url, cause: null });
+    this.say({ kind: "hello", slots: slots.slots, url, ...this.copies(), cause: null });
     this.link.open();
+  }
+
+  private copies(): { readonly copies?: string } {
+    return this.options.job.asksForCopies === true ? { copies: copiesText(ObjectCache.ofMachine()) } : {};
   }
 
   /** Slots that run an attempt. */

@@ -18,6 +18,8 @@ export interface OpenJob {
   /** Argument of the program, and the hash of its bundle; null: it has none. */
   readonly program: { readonly data: unknown; readonly bundle: string | null };
   readonly heartbeatMs: number;
+  /** Its input is in objects: it wants to know what machines have kept of them. */
+  readonly asksForCopies?: true;
 }
 
 const heartbeatMsMax = 60_000;

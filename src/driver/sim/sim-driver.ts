@@ -11,6 +11,7 @@ import type { JobOutcome, Millis } from "../../core/types.ts";
 import { ShoalError, toErrorData } from "../../errors.ts";
 import { reasonOf, type Driver, type DriverJob } from "../driver.ts";
 import { exactClock } from "./clock.ts";
+import type { SimJob } from "./sim-coordinator.ts";
 import { SimCluster, type LinkOptions } from "./cluster.ts";
 import type { Rule } from "./rules.ts";
 import type { TaskModel } from "./task-model.ts";
@@ -36,6 +37,8 @@ export interface SimOptions {
   readonly delayMsMax?: number;
   readonly abortGraceMs?: number;
   readonly faults?: readonly SimFault[];
+  /** What a worker has copies of when it joins; see InputsHeld. */
+  readonly copies?: SimJob["copies"];
   /** Sessions over a network under these rules, instead of links that lose nothing. */
   readonly network?: { readonly rules: readonly Rule[] };
   /** Things that happen after which a run that has not ended counts as one that never will. */
@@ -94,6 +97,7 @@ class SimRun {
       {
         spec: job.spec,
         payload: (stage, index) => job.payload(stage, index),
+        ...(options.copies === undefined ? {} : { copies: options.copies }),
         commit: (winners, done) => {
           this.pending = job
             .commit(winners)

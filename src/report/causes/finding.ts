@@ -22,6 +22,7 @@ export const findingCodes = {
   OUTPUTS_REMADE: "lost map outputs are made again",
   WAITING_FOR_SHUFFLE: "a stage waits for the last tasks of those that it reads",
   SLOTS_BUSY: "tasks wait for a free slot",
+  WAITING_FOR_PLACE: "free slots wait a moment for tasks whose input is at their own worker",
   SLOTS_STARTING: "attempts wait for slots that are starting",
   FEWER_TASKS_THAN_SLOTS: "slots are idle, since there are not enough tasks",
   COMMITTING: "all tasks are finished, and the output is being published",

@@ -9,6 +9,7 @@ import { memoryExhausted } from "./memory-exhausted.ts";
 import { noProgress } from "./no-progress.ts";
 import { outputsRemade } from "./outputs-remade.ts";
 import { poisonTask } from "./poison-task.ts";
+import { waitingForPlace } from "./places.ts";
 import { retrying } from "./retrying.ts";
 import { fewerTasks, slotsBusy, slotsStarting } from "./slots.ts";
 import { straggler } from "./straggler.ts";
@@ -36,6 +37,7 @@ export const causes: readonly Cause[] = [
   outputsRemade,
   waitingForShuffle,
   slotsStarting,
+  waitingForPlace,
   slotsBusy,
   fewerTasks,
   taskAsked,

@@ -86,8 +86,20 @@ export class ObjectCache {
     }
   }
 
+  /** The digests (pieceDigest) of what is here, as far as files' names tell. */
+  digests(): Uint32Array {
+    if (this.bytesMax === 0) return new Uint32Array();
+    const found: number[] = [];
+    for (const folder of namesIn(this.directory)) {
+      if (!/^[0-9a-f]{2}$/.test(folder)) continue;
+      for (const name of namesIn(path.join(this.directory, folder)))
+        if (/^[0-9a-f]{32}$/.test(name)) found.push(parseInt(folder + name.slice(0, 6), 16));
+    }
+    return Uint32Array.from(found);
+  }
+
   private fileOf(name: string): string {
-    const hash = createHash("sha256").update(name).digest("hex");
+    const hash = hashOf(name);
     return path.join(this.directory, hash.slice(0, 2), hash.slice(2, 34));
   }
 
@@ -108,6 +120,20 @@ export class ObjectCache {
       forget(one.file);
       bytes -= one.bytes;
     }
+  }
+}
+
+const hashOf = (name: string): string => createHash("sha256").update(name).digest("hex");
+
+/** Stands for a piece's name where it is told that a machine has it: two in a few thousand million are the same. */
+export const pieceDigest = (name: string): number => parseInt(hashOf(name).slice(0, 8), 16);
+
+/** None of a folder that is not there, or has just been deleted. */
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
   }
 }
 
