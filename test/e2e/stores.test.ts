@@ -1,7 +1,7 @@
 // Jobs over a store, on a real S3 server (Ceph): the same bytes as over a directory, all or nothing, whatever dies.
 
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -52,26 +52,8 @@ describe.skipIf(!hasS3Server())("with an S3 server", () => {
     bucket = new Bucket(placeOf(""));
   });
 
+  // What every store must do is in test/conformance/stores.ts.
   describe("a bucket", () => {
-    test("of twenty that create an object, one does", async () => {
-      const made = await Promise.all(
-        Array.from({ length: 20 }, (_, i) => bucket.create("once", `mine is ${i}`)),
-      );
-      expect(made.filter(Boolean)).toHaveLength(1);
-      expect(await bucket.readText("once")).toBe(`mine is ${made.indexOf(true)}`);
-    });
-
-    test("reads ranges of the object that was asked for, and of no other", async () => {
-      await bucket.write("a", "hello world");
-      const { etag, size } = (await bucket.info("a"))!;
-      expect(size).toBe(11);
-      expect(String(await bucket.read("a", etag, 6, 11))).toBe("world");
-      await bucket.write("a", "HELLO WORLD");
-      expect(await bucket.read("a", etag, 6, 11)).toBeNull();
-      expect(await bucket.info("b")).toBeNull();
-      expect(await bucket.read("b", null, 0, 1)).toBeNull();
-    });
-
     test("lists by the page, deep and not", async () => {
       const names = Array.from({ length: 1005 }, (_, i) => `many/${String(i).padStart(4, "0")} é+%.txt`);
       for (let i = 0; i < names.length; i += 50) {
@@ -82,19 +64,6 @@ describe.skipIf(!hasS3Server())("with an S3 server", () => {
       expect([...shallow.objects.keys()].sort()).toEqual([...names].sort());
       expect(shallow.directories).toEqual(["many/below/"]);
       expect((await bucket.list("many/", true)).objects.size).toBe(1006);
-    });
-
-    test("takes a large file in parts, and copies and deletes objects of any name", async () => {
-      const file = path.join(directory, "large");
-      const bytes = Buffer.alloc(40 * 2 ** 20, "0123456789abcdef\n");
-      writeFileSync(file, bytes);
-      await bucket.upload("large é+%", file);
-      await bucket.copy("large é+%", "copied", bytes.length);
-      const { size, etag } = (await bucket.info("copied"))!;
-      expect(size).toBe(bytes.length);
-      expect((await bucket.read("copied", etag, 0, size))!.equals(bytes)).toBe(true);
-      await bucket.delete(["large é+%", "copied", "not there"]);
-      expect(await keysBelow("")).toEqual([]);
     });
   });
 
