@@ -31,6 +31,11 @@ export type { WorkerInfo };
 export interface WorkerOptions {
   /** Tasks that run at a time. Default: the cores that this process may use. 1 to 1,024. */
   readonly slots?: number;
+  /**
+   * Slots that take the calls of clients (use, map), at a time, besides; clients share them. Default: four times `slots`.
+   * 1 to 4,096.
+   */
+  readonly callSlots?: number;
   /** Bytes of records that all slots together may hold in memory. Default: a quarter of the machine's memory. */
   readonly memoryBytes?: number;
   /** What a slot is; see ConnectOptions. */
@@ -56,11 +61,15 @@ export interface WorkerOptions {
   readonly onDrain?: () => void;
 }
 
+const callSlotsMax = 4096;
+/** So many clients find a slot for each that the worker has; more share them. A thread that waits costs some 10 MB. */
+const slotsOfEach = 4;
+
 /** A worker that runs in this process. */
 export interface WorkerHandle {
   /** For instance `w17`; never used twice in a cluster. A worker that was given up comes back under another. */
   readonly id: string;
-  /** Takes no new job; settles when the one that it works on is over. */
+  /** Takes no new job and no new calls; settles when the job that it works on is over, and calls that have begun. */
   drain(): Promise<void>;
   /** Ends its slots at once, and leaves. */
   close(): Promise<void>;
@@ -80,7 +89,9 @@ export async function startWorker(url: string, options: WorkerOptions = {}): Pro
   const memoryBytes = options.memoryBytes ?? defaultMemoryBytes();
   const isolation = options.isolation ?? "thread";
   const abortGraceMs = options.abortGraceMs ?? 1000;
+  const callSlots = options.callSlots ?? Math.min(callSlotsMax, slotsOfEach * slots);
   checkWhole("slots", slots, 1, slotsMax);
+  checkWhole("callSlots", callSlots, 1, callSlotsMax);
   checkWhole("memoryBytes", memoryBytes, memoryBytesMin, Number.MAX_SAFE_INTEGER);
   checkWhole("abortGraceMs", abortGraceMs, 0, 2 ** 31 - 1);
   check(["thread", "process"].includes(isolation), "isolation", isolation, '"thread" or "process"');
@@ -97,6 +108,7 @@ export async function startWorker(url: string, options: WorkerOptions = {}): Pro
     isolation,
     blocks,
     abortGraceMs,
+    callSlots,
     heapBytes: heapLimit(plan),
     memoryLimits: memoryLimits(plan),
     preload: executor,

@@ -42,6 +42,11 @@ export interface ConnectOptions extends StoreOptions {
   readonly mode?: "slots" | "inline";
   /** Calls of functions that may wait for a slot: one more is refused with QUEUE_FULL. Default 1,000,000. From 1. */
   readonly waitingCallsMax?: number;
+  /**
+   * On a cluster: how long calls wait when all call slots are leased by other clients, before they reject with SLOTS_TAKEN.
+   * Default 30,000. From 0.
+   */
+  readonly slotWaitMs?: number;
   /** How long a call that was aborted may take to end before its slot is replaced. Default 1,000. From 0. */
   readonly abortGraceMs?: number;
   /** Where bundles and scratch files are kept. Default: `.shoal` in `directory`. */
@@ -83,12 +88,14 @@ export async function connect(
   const mode = options.mode ?? "slots";
   const waitingMax = options.waitingCallsMax ?? 1_000_000;
   const abortGraceMs = options.abortGraceMs ?? 1000;
+  const slotWaitMs = options.slotWaitMs ?? 30_000;
   checkWhole("slots", slots, 1, slotsMax);
   checkWhole("memoryBytes", memoryBytes, memoryBytesMin, Number.MAX_SAFE_INTEGER);
   check(["thread", "process"].includes(isolation), "isolation", isolation, '"thread" or "process"');
   check(["slots", "inline"].includes(mode), "mode", mode, '"slots" or "inline"');
   checkWhole("waitingCallsMax", waitingMax, 1, Number.MAX_SAFE_INTEGER);
   checkWhole("abortGraceMs", abortGraceMs, 0, 2 ** 31 - 1);
+  checkWhole("slotWaitMs", slotWaitMs, 0, 2 ** 31 - 1);
   const mounts = mountTable(options);
   const directory = path.resolve(options.directory ?? ".");
   const stateDir = path.resolve(directory, options.stateDir ?? ".shoal");
@@ -117,7 +124,11 @@ export async function connect(
           ? { ...pool, isolation: "inline", memoryLimits: null }
           : cluster === null
             ? pool
-            : { ...pool, ...remoteSlots(cluster, clusterSlots, pool.limits) },
+            : {
+                ...pool,
+                ...remoteSlots(pool.limits),
+                staff: (of) => cluster.staff(of, { slotWaitMs, note: common.onPrint }),
+              },
       ),
     bundle: async (module) => await bundle(moduleEntry(module, directory), { stateDir, runtimeExports }),
     slots: cluster === null ? slots : Math.max(1, clusterSlots),
@@ -148,15 +159,9 @@ async function submitTo(cluster: NatsDriver, submission: Submission, joins: bool
  */
 const remoteHeld = { heldMicros: 2000, overdueMicros: 2000, heldMax: 64 };
 
-/** For calls: so many slots, of whatever workers there are; each watches its own memory. */
-const remoteSlots = (cluster: NatsDriver, slots: number, limits: CallPoolOptions["limits"]) =>
-  ({
-    limits: { ...limits, ...remoteHeld },
-    slots: Math.max(1, slots),
-    isolation: "process",
-    memoryLimits: null,
-    newBody: () => cluster.newCallSlot(),
-  }) as const;
+/** For calls: slots of the workers; each watches its own memory. */
+const remoteSlots = (limits: CallPoolOptions["limits"]) =>
+  ({ limits: { ...limits, ...remoteHeld }, isolation: "process", memoryLimits: null }) as const;
 
 /** What user code in a slot gets: its calls are calls of the program; jobs are not for it to run. */
 function nestedShoal(plane: NestedPlane): Shoal {

@@ -80,6 +80,11 @@ export const errorCodes = {
     true,
     "Wait for calls to end before making more, or use map(), which waits by itself.",
   ),
+  SLOTS_TAKEN: entry(
+    true,
+    true,
+    "Wait for other clients to end, or start more workers; shoal workers shows who lends how many (--call-slots).",
+  ),
   DEADLINE_EXCEEDED: entry(false, true, "Allow more time, or use more slots."),
   TASK_TIMEOUT: entry(true, true, "Raise the time limit, or make the task smaller."),
   SLOT_LOST: entry(false, true, "The code in the slot ended it; the message says how."),

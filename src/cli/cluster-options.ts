@@ -32,7 +32,7 @@ export function clusterOf(typed: string | undefined, env: NodeJS.ProcessEnv): st
 
 export function wholeOf(
   { text }: JobsLine,
-  name: "slots" | "workers" | "port",
+  name: "slots" | "call-slots" | "workers" | "port",
   min: number,
   max: number,
 ): number | undefined {

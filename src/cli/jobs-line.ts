@@ -30,6 +30,10 @@ const options = {
     about: "certificate of this worker (default: the cluster file's)",
   },
   "tls-key": { flags: "--tls-key <file>", about: "key of that certificate" },
+  "call-slots": {
+    flags: "--call-slots <n>",
+    about: "slots that take clients' calls at a time, 1 to 4096 (default: four times --slots)",
+  },
   memory: { flags: "--memory <size>", about: "memory for records (default: a quarter of the machine's)" },
   isolation: { flags: "--isolation <kind>", about: "what a slot is: thread (default) or process" },
   label: { flags: "--label <name=value>", about: "something to know the worker by; may be repeated" },

@@ -18,6 +18,7 @@ const shape: CommandShape = {
   options: [
     "cluster",
     "slots",
+    "call-slots",
     "memory",
     "isolation",
     "host",
@@ -35,8 +36,8 @@ const shape: CommandShape = {
   },
   about:
     "Offers this machine's slots to a cluster. Waits for a NATS server that is not there yet.\n\n" +
-    "SIGTERM or Ctrl-C, or `shoal drain`: takes no new job, and leaves when the one that it works on is over;\n" +
-    "a second one ends it at once, and others do its work again.",
+    "SIGTERM or Ctrl-C, or `shoal drain`: takes no new job and no new calls, and leaves when the job that it works on\n" +
+    "is over, and the calls that run; a second one ends it at once, and others do its work again.",
 };
 
 export async function worker(args: readonly string[], around: Surroundings): Promise<ExitCode> {
@@ -47,7 +48,7 @@ export async function worker(args: readonly string[], around: Surroundings): Pro
     let leave = (): void => {};
     const told = new Promise<void>((resolve) => (leave = resolve));
     const stopListening = onSignals(around.signals, (signal) => {
-      note(`${signal}: leaves when the job that it works on is over; once more ends it at once`);
+      note(`${signal}: leaves when what it works on is over; once more ends it at once`);
       leave();
     });
     // The timer keeps the process alive: the connection alone does not while NATS is away.
@@ -70,6 +71,7 @@ export async function worker(args: readonly string[], around: Surroundings): Pro
 function optionsOf(line: JobsLine): Record<string, unknown> {
   const { text } = line;
   const slots = wholeOf(line, "slots", 1, 1024);
+  const callSlots = wholeOf(line, "call-slots", 1, 4096);
   const memoryBytes = text.memory === undefined ? undefined : parseBytes(text.memory);
   if (memoryBytes === null || (memoryBytes !== undefined && memoryBytes < 2 ** 20)) {
     throw bad("memory", text.memory!, "a size of at least 1m, such as 256m or 2g");
@@ -84,6 +86,7 @@ function optionsOf(line: JobsLine): Record<string, unknown> {
     ...(port === undefined ? {} : { port }),
     ...(tls === null ? {} : { tls }),
     ...(slots === undefined ? {} : { slots }),
+    ...(callSlots === undefined ? {} : { callSlots }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(text.isolation === undefined ? {} : { isolation: text.isolation }),
     ...(text.directory === undefined ? {} : { directory: text.directory }),

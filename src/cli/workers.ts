@@ -24,7 +24,7 @@ const drainShape: CommandShape = {
   takes: "worker",
   options: ["cluster", "json", "help"],
   about:
-    "Asks a worker to take no new job, and to leave when the one that it works on is over. Nothing is lost.",
+    "Asks a worker to take no new job and no new calls, and to leave when what it works on is over. Nothing is lost.",
 };
 
 export async function workers(args: readonly string[], around: Surroundings): Promise<ExitCode> {
@@ -47,18 +47,21 @@ export async function drain(args: readonly string[], around: Surroundings): Prom
     await (await loadClusterApi()).drainWorker(clusterOf(line.text.cluster, around.env), line.argument);
     return {
       members: () => ({ worker: line.argument }),
-      text: () => [`${escapeLine(line.argument!)} takes no new job, and leaves when its job is over\n`],
+      text: () => [
+        `${escapeLine(line.argument!)} takes no new job, and leaves when what it works on is over\n`,
+      ],
     };
   });
 }
 
 function workerLines(list: readonly WorkerInfo[], paint: Paint): string[] {
   if (list.length === 0) return ["No worker answers: start some with `shoal worker --cluster …`."];
-  const head = ["worker", "slots", "busy", "memory", "up", "version", "host", "works on", "labels"];
+  const head = ["worker", "slots", "busy", "calls", "memory", "up", "version", "host", "works on", "labels"];
   const rows = list.map((info) => [
     info.worker,
     String(info.slots),
     String(info.busy),
+    `${info.leased} of ${info.callSlots}${info.callsWaiting === 0 ? "" : ` (${info.callsWaiting} wait)`}`,
     formatBytes(info.rssBytes),
     formatDuration(info.upSeconds * 1000),
     info.version,

@@ -84,6 +84,8 @@ export interface CallPlane {
   start(request: CallRequest): CallHandle;
   /** Starts the slots, if that has not been done. */
   warm(): void;
+  /** Slots that there are to be, now. */
+  readonly width: number;
   figures(): CallFigures;
   /** Drops calls that wait, or aborts those that run; they reject with `reason`. Returns how many. */
   end(which: "waiting" | "running", reason: unknown): number;

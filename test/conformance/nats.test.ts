@@ -62,6 +62,7 @@ class Cluster implements Driver {
           labels: {},
           directory: path.join(directory, `c${clusters}-${i}`),
           abortGraceMs: 50,
+          callSlots: 4 * slots,
           blocks: { host: "127.0.0.1", port: 0, tls: null },
           program: (data) => ({ module: programModule, data }),
           localize: (payload) => payload,

@@ -116,6 +116,7 @@ const matrix: readonly (readonly [string, readonly Role[], readonly Role[]])[] =
   [s.seat("j1", "w1"), ["worker", "client"], ["worker"]],
   [s.open, ["worker", "client"], ["worker"]],
   [s.who, ["worker", "client", "viewer"], ["worker"]],
+  [s.here, ["worker"], ["client"]],
   [s.worker("w1"), ["client"], ["worker"]],
   [s.exited, ["worker"], ["worker", "client"]],
   [s.lease("w1", "x", "up"), ["worker"], ["client"]],

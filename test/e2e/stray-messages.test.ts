@@ -43,6 +43,7 @@ async function open(): Promise<void> {
     directory: path.join(directory, String(clusters)),
     version: "0.0.0",
     abortGraceMs: 50,
+    callSlots: 4,
     blocks: { host: "127.0.0.1", port: 0, tls: null },
     program: (data) => ({ module: "none", data }),
     localize: (payload) => payload,

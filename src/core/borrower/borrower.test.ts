@@ -106,7 +106,7 @@ test("a worker that joins is used at once; of one that leaves nothing is replace
   scene.cluster = [workerOf("w1", 2, { isDraining: true }), workerOf("w2", 2)];
   scene.tell({ kind: "WorkerTold", worker: scene.cluster[0]! });
   scene.calls(true);
-  for (const [slot, worker] of [...scene.asked])
+  for (const [slot, worker] of Array.from(scene.asked))
     if (worker === "w1") scene.tell({ kind: "SlotAskedBack", slot });
   scene.advance(20_000);
   expect([scene.of("w1"), scene.of("w2")]).toEqual([0, 2]);
@@ -115,7 +115,7 @@ test("a worker that joins is used at once; of one that leaves nothing is replace
 test("a worker that dies: its slots end, and it is not asked again; one in its place is", () => {
   const scene = new Scene(workerOf("w1", 2), workerOf("w2", 1)).use();
   scene.cluster = [workerOf("w2", 1)];
-  for (const [slot, worker] of [...scene.asked]) if (worker === "w1") scene.ended(slot, "gone");
+  for (const [slot, worker] of Array.from(scene.asked)) if (worker === "w1") scene.ended(slot, "gone");
   expect([scene.of("w1"), scene.of("w2")]).toEqual([0, 1]);
   scene.tell({ kind: "WorkerTold", worker: workerOf("w3", 2) });
   expect([scene.of("w2"), scene.of("w3")]).toEqual([1, 2]);

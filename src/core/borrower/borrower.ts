@@ -178,7 +178,9 @@ class BorrowerMachine implements Borrower {
     const { aim } = this;
     let has = this.count("asked") + this.count("waits") + this.count("granted");
     if (has >= aim && this.lookedAt !== null) return;
-    if (this.lookedAt === null || this.now - this.lookedAt > this.limits.freshMs) return this.look();
+    const isStale = this.lookedAt === null || this.now - this.lookedAt > this.limits.freshMs;
+    // One that is replaced, or of a worker that has just told of itself, need not wait for all answers.
+    if (isStale && (this.lookedAt === null || this.slots.size === 0)) return this.look();
     while (has < aim) {
       // The first alone, unless it has to wait.
       if (this.count("granted") === 0 && this.count("asked") > 0) return;

@@ -60,7 +60,7 @@ export interface BorrowerLimits {
   readonly noteMs: Millis;
   /** And after so long they are given up. Default 30,000. */
   readonly patienceMs: Millis;
-  /** What is known of the workers is too old for choosing one after that. Default 3,000. */
+  /** What is known of the workers is too old for choosing the first slot's after that. Default 3,000. */
   readonly freshMs: Millis;
   /** While calls wait it is looked who is there, so often: an announcement may have been lost. Default 5,000. */
   readonly lookMs: Millis;

@@ -18,6 +18,7 @@ import { fetchBundle } from "./bundles.ts";
 import { defaultTimes } from "./cluster-run.ts";
 import { ClusterConnection, protocolVersion } from "./connection.ts";
 import type { WhoRequest, WorkerInfo } from "./held.ts";
+import { isCount } from "./frame-bodies.ts";
 import { JobSeat } from "./job-seat.ts";
 import { sayGone, sayPresent } from "./present.ts";
 import { within } from "./within.ts";
@@ -33,6 +34,8 @@ export interface AgentOptions extends Omit<SlotPoolOptions, "onPrint"> {
   readonly directory: string;
   readonly version: string;
   readonly abortGraceMs: number;
+  /** Slots that take the calls of clients, at a time, besides. */
+  readonly callSlots: number;
   /** Where the block server listens. */
   readonly blocks: BlockPlace;
   /** The program, as it is on this machine: `file` is its bundle here. */
@@ -49,7 +52,13 @@ export interface AgentOptions extends Omit<SlotPoolOptions, "onPrint"> {
 /** What one worker can be asked, and its answer. */
 export type AgentRequest = { readonly kind: "drain" } | LeaseRequest;
 
-export type AgentAnswer = { readonly ok: true } | { readonly ok: false; readonly why: string };
+export type AgentAnswer =
+  | {
+      readonly ok: true;
+      /** The lease waits until a slot is free. */
+      readonly waits?: boolean;
+    }
+  | { readonly ok: false; readonly why: string };
 
 /** Runs that are remembered as over, so that a late announcement is not taken for a new one; and what was noted. */
 const overMax = 1000;
@@ -102,10 +111,11 @@ export class Agent {
     this.id = id;
     this.pool = new SlotPool({ ...options, onPrint: () => {} });
     this.place = new WorkerPlace(options.directory);
-    const { isolation, heapBytes, directory, runtime } = options;
+    const { isolation, heapBytes, callSlots, directory, runtime } = options;
     this.leases = new LeasedSlots(connection, {
       isolation,
       heapBytes,
+      callSlots,
       bundles: path.join(directory, "bundles"),
       runtime,
     });
@@ -119,18 +129,26 @@ export class Agent {
     return this.id;
   }
 
-  /** Takes no new task and no new job; settles when the job that it works on is over: till then it serves its blocks. */
+  /**
+   * Takes no new task, job or call; settles when the job that it works on is over, till then it serves its blocks, and when
+   * the calls that have begun here have ended.
+   */
   async drain(): Promise<void> {
     this.isDraining = true;
-    if (this.seat === null && !this.isSeating) return;
-    this.seat?.tellLeaving();
-    await new Promise<void>((resolve) => (this.idle = resolve));
+    this.tellHere();
+    const leases = this.leases.drain();
+    if (this.seat !== null || this.isSeating) {
+      this.seat?.tellLeaving();
+      await new Promise<void>((resolve) => (this.idle = resolve));
+    }
+    await leases;
   }
 
   /** Ends everything at once. */
   async close(): Promise<void> {
     this.isDraining = true;
     this.isClosed = true;
+    this.tellHere();
     for (const unsubscribe of this.unsubscribes) unsubscribe();
     this.unsubscribeId();
     await this.seat?.leave({ keeps: false, isFenced: true });
@@ -159,6 +177,7 @@ export class Agent {
     );
     this.takeId(this.id);
     await sayPresent(this.connection, this.id);
+    this.tellHere();
     watchOver(this.connection, (runs) => this.forget(runs)).then(
       (unwatch) => (this.isClosed ? unwatch() : this.unsubscribes.push(unwatch)),
       (error: unknown) =>
@@ -179,6 +198,12 @@ export class Agent {
   /** Those who ask all workers are to wait for this one, too. */
   private comeIn(): void {
     sayPresent(this.connection, this.id).catch(() => {}); // NATS is away again: when it is back, this is said again
+    this.tellHere();
+  }
+
+  /** For whoever leases slots: so nobody needs to ask all the time who is there. */
+  private tellHere(): void {
+    this.connection.publish(this.connection.subjects.here, JSON.stringify(this.info({})));
   }
 
   private takeId(id: WorkerId): void {
@@ -199,8 +224,9 @@ export class Agent {
       this.options.onDrain?.();
       return { ok: true };
     }
-    const why = this.isDraining ? "it is leaving" : this.leases.lease(this.id, request);
-    return why === null ? { ok: true } : { ok: false, why };
+    if (this.isDraining) return { ok: false, why: "it is leaving" };
+    const leased = this.leases.lease(this.id, request);
+    return "why" in leased ? { ok: false, why: leased.why } : { ok: true, waits: leased.waits };
   }
 
   private heardOf(job: OpenJob | null): void {
@@ -308,7 +334,9 @@ export class Agent {
       pid: process.pid,
       slots,
       busy: this.seat?.busy ?? 0,
-      leased: this.leases.size,
+      leased: this.leases.running,
+      callsWaiting: this.leases.waiting,
+      callSlots: this.options.callSlots,
       labels,
       run: this.seat?.options.job.run ?? null,
       isDraining: this.isDraining,
@@ -355,14 +383,17 @@ function parseRequest(bytes: Uint8Array): AgentRequest | null {
   const request = objectInBytes(bytes);
   if (request?.["kind"] === "drain") return { kind: "drain" };
   if (request?.["kind"] !== "lease") return null;
-  const { lease, heartbeatMs } = request;
+  const { lease, heartbeatMs, client, elsewhere } = request;
   const isWell =
     typeof lease === "string" &&
     /^[0-9a-f]{24}$/.test(lease) &&
     typeof heartbeatMs === "number" &&
     heartbeatMs >= 10 &&
-    heartbeatMs <= 60_000;
-  return isWell ? { kind: "lease", lease, heartbeatMs } : null;
+    heartbeatMs <= 60_000 &&
+    typeof client === "string" &&
+    /^[0-9a-f]{24}$/.test(client) &&
+    isCount(elsewhere);
+  return isWell ? { kind: "lease", lease, heartbeatMs, client, elsewhere } : null;
 }
 
 function parseWho(bytes: Uint8Array): WhoRequest {

@@ -25,6 +25,9 @@ export interface WorkerInfo {
   readonly busy: number;
   /** Slots that take the calls of clients, besides. */
   readonly leased: number;
+  /** How many of them there may be at a time, and slots that clients wait for. */
+  readonly callSlots: number;
+  readonly callsWaiting: number;
   readonly labels: Readonly<Record<string, string>>;
   /** The run that it works on, or null. */
   readonly run: string | null;
@@ -44,14 +47,24 @@ export interface WhoRequest {
 
 const isBlock = (value: unknown): boolean => Array.isArray(value) && isAttempt(value[0]) && isCount(value[1]);
 
+const counts = [
+  "protocol",
+  "pid",
+  "slots",
+  "busy",
+  "leased",
+  "callSlots",
+  "callsWaiting",
+  "rssBytes",
+  "upSeconds",
+];
+
 /** Of another protocol, too: its first members are what every version tells. */
-const isInfo = (info: Readonly<Record<string, unknown>>): boolean =>
+export const isInfo = (info: Readonly<Record<string, unknown>>): boolean =>
   isWorker(info["worker"]) &&
   isUrl(info["url"]) &&
   [info["version"], info["host"]].every(isText) &&
-  ["protocol", "pid", "slots", "busy", "leased", "rssBytes", "upSeconds"].every((name) =>
-    isCount(info[name]),
-  ) &&
+  counts.every((name) => isCount(info[name])) &&
   (info["run"] === null || isText(info["run"])) &&
   typeof info["isDraining"] === "boolean" &&
   isObject(info["labels"]) &&

@@ -9,9 +9,8 @@ import { ShoalError } from "../../errors.ts";
 import type { ProgramRef } from "../../executor/program.ts";
 import type { Driver, DriverJob } from "../driver.ts";
 import { SlotPool, type SlotPoolOptions } from "../slots/slot-pool.ts";
-import type { SlotBody } from "../slots/slot-body.ts";
-import { RemoteSlot } from "./calls/remote-slot.ts";
-import { SlotMarket } from "./calls/slot-market.ts";
+import type { Staff, StaffedPool } from "../slots/calls/staff.ts";
+import { SlotMarket, type SlotMarketOptions } from "./calls/slot-market.ts";
 import { shipBundle } from "./bundles.ts";
 import { ClusterRun, defaultTimes, type ClusterTimes } from "./cluster-run.ts";
 import { ClusterConnection } from "./connection.ts";
@@ -27,13 +26,17 @@ export interface NatsOptions extends Omit<SlotPoolOptions, "slots"> {
   readonly hasBundles?: boolean;
 }
 
+/** Who was there so long ago is there still. */
+const freshMs = 3000;
+
 export class NatsDriver implements Driver {
   readonly name = "nats";
   private readonly options: NatsOptions;
   readonly connection: ClusterConnection;
   private readonly pool: SlotPool;
   private readonly homes = new Map<JobId, ReadonlyMap<AttemptId, Home>>();
-  private readonly market: SlotMarket;
+  /** When workers were asked last, and who answered. */
+  private seen: { readonly at: number; readonly workers: readonly WorkerInfo[] } = { at: 0, workers: [] };
   private lastRun: Promise<unknown> = Promise.resolve();
   private isClosed = false;
 
@@ -47,7 +50,6 @@ export class NatsDriver implements Driver {
     this.options = options;
     this.connection = connection;
     this.pool = new SlotPool({ ...options, slots: 1 });
-    this.market = new SlotMarket(connection);
   }
 
   warm(): void {
@@ -63,15 +65,16 @@ export class NatsDriver implements Driver {
   }
 
   async workers(): Promise<WorkerInfo[]> {
-    return await askWorkers(this.connection);
+    const workers = await askWorkers(this.connection);
+    this.seen = { at: performance.now(), workers };
+    return workers;
   }
 
-  /** A call slot of some worker. */
-  newCallSlot(): SlotBody {
-    let worker: string | null = null;
-    const slot = new RemoteSlot(this.connection, async () => (worker = await this.market.pick()));
-    void slot.ended.then(() => worker !== null && this.market.returned(worker));
-    return slot;
+  /** Call slots of the workers for a pool. */
+  staff(pool: StaffedPool, options: Pick<SlotMarketOptions, "slotWaitMs" | "note">): Staff {
+    const { workers, at } = this.seen;
+    const isFresh = workers.length > 0 && performance.now() - at < freshMs;
+    return new SlotMarket(this.connection, pool, { ...options, workers, isFresh });
   }
 
   async held(run: JobId, wanted: ReadonlySet<AttemptId>): Promise<ReadonlyMap<AttemptId, number>> {

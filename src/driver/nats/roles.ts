@@ -31,6 +31,7 @@ export function permissionsOf(role: Role, cluster: string): Permissions {
           s.door(any, any),
           s.lease(any, any, "up"),
           s.exited,
+          s.here,
           // as the leader of a submitted job
           s.open,
           s.seat(any, any),
@@ -63,7 +64,7 @@ export function permissionsOf(role: Role, cluster: string): Permissions {
           s.cancel(any),
           ...writing(s.bucket, [s.bundles, s.results], [s.journals]),
         ],
-        subscribe: [s.door(any, any), s.lease(any, any, "up"), s.exited, s.said(any), inbox],
+        subscribe: [s.door(any, any), s.lease(any, any, "up"), s.exited, s.here, s.said(any), inbox],
         responds: false,
       };
     case "viewer":

@@ -1,6 +1,7 @@
 // Every name that a cluster has on its NATS server, under one prefix: the roles' permissions are patterns of these.
 //
 //   shoal.<cluster>.who                          asked by anyone, answered by every worker
+//   shoal.<cluster>.here                         a worker tells of itself when it has come, and when it leaves
 //   shoal.<cluster>.worker.<w>                   requests to one worker
 //   shoal.<cluster>.open                         a coordinator tells the workers of its job, once in a heartbeat
 //   shoal.<cluster>.exited                       a worker tells of the one before it in its place, which is dead
@@ -28,6 +29,10 @@ export class Subjects {
 
   get who(): string {
     return `${this.prefix}.who`;
+  }
+
+  get here(): string {
+    return `${this.prefix}.here`;
   }
 
   get open(): string {

@@ -58,7 +58,8 @@ export class Functions {
 
   map(fn: unknown, inputs: Inputs<unknown>, options: MapOptions): MapResults<unknown> {
     const ref = remoteOf(fn, "the function of map()");
-    const { stateDir, slots } = this.settings;
+    const { stateDir } = this.settings;
+    const slots = (): number => this.started?.width ?? this.settings.slots;
     const journal = async (name: string) => {
       const [{ MapJournal }, { functionHash }, bundle] = await Promise.all([
         import("./map-journal.ts"),

@@ -50,7 +50,8 @@ export type MapOutcome<T> =
 
 export interface MapSettings {
   readonly fn: RemoteRef;
-  readonly slots: number;
+  /** How many there are, now. */
+  readonly slots: () => number;
   /** Opens the journal of a map that resumes. */
   readonly journal: ((name: string) => Promise<MapJournal>) | null;
 }
@@ -240,7 +241,7 @@ export class MapResults<T> implements AsyncIterableIterator<T> {
     this.isFilling = true;
     try {
       await this.open();
-      const most = this.options.concurrency ?? 2 * this.settings.slots;
+      const most = this.options.concurrency ?? 2 * this.settings.slots();
       while (!this.isOver && this.failure === null && this.batches.length < most) {
         const items = await this.source.take(this.size.size);
         if (items.length === 0) {

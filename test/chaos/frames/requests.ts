@@ -58,9 +58,15 @@ export async function atAgent(): Promise<Victim> {
   };
   const agent = Reflect.construct(Agent, [options, wire.connection, blocks, workerId(1)]) as Agent;
   agent["begin"]();
-  Object.defineProperty(agent["leases"], "lease", { value: () => null }); // a lease is a thread
+  Object.defineProperty(agent["leases"], "lease", { value: () => ({ waits: false }) }); // a lease is a thread
   let runs = 0;
-  const lease = { kind: "lease", lease: "0123456789abcdef01234567", heartbeatMs: 1000 };
+  const lease = {
+    kind: "lease",
+    lease: "0123456789abcdef01234567",
+    heartbeatMs: 1000,
+    client: "0123456789abcdef01234567",
+    elsewhere: 0,
+  };
   const told = [
     [subjects.open, openJob("run-a", null)],
     [subjects.open, openJob("run-b", hash)],
@@ -95,7 +101,7 @@ export async function atAgent(): Promise<Victim> {
       const who = wire.give(subjects.who, json({}));
       must(who !== null && (JSON.parse(who) as { run: string }).run === run, "the worker does not answer");
       const answer = wire.give(subjects.worker(agent.worker), json(lease));
-      must(answer === '{"ok":true}', "the worker leases no slot");
+      must(answer === '{"ok":true,"waits":false}', "the worker leases no slot");
       must(notes < 5000, "the worker notes too much");
       await free();
     },
@@ -118,6 +124,8 @@ export function atWho(): Promise<Victim> {
     slots: 2,
     busy: 1,
     leased: 0,
+    callSlots: 8,
+    callsWaiting: 0,
     labels: { disk: "ssd" },
     run: "run-a",
     isDraining: false,

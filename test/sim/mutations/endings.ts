@@ -115,7 +115,7 @@ export const endings: readonly Mutation[] = [
   {
     name: "chance-decides",
     bug: "placement depends on chance that is not in the state",
-    file: "src/core/coordinator/schedule.ts",
+    file: "src/core/coordinator/placement.ts",
     find: "const worker = avoided === null ? s.workers.roomiest()",
     replace: "const worker = avoided === null || Math.random() < 0.5 ? s.workers.roomiest()",
   },

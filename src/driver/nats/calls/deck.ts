@@ -20,6 +20,8 @@ export interface Deck {
   takeBack(ticket: number): boolean | null;
   /** What the slot says of its calls comes by here, before anybody else hears of it. */
   heard(message: FromSlot): void;
+  /** Calls that have not ended. */
+  readonly held: number;
   /** Takes back all that can be. Tickets. */
   unbegun(): number[];
 }

@@ -12,9 +12,18 @@ import type { BodyEnd } from "../../slots/slot-body.ts";
 import { protocolVersion } from "../connection.ts";
 
 /** From the client to the slot. */
-export type Down = ToSlot | { readonly kind: "end-slot" };
-/** From the slot to the client. Last: that it has ended. */
-export type Up = FromSlot | { readonly kind: "slot-ended"; readonly end: BodyEnd };
+export type Down =
+  | ToSlot
+  | { readonly kind: "end-slot" }
+  /** The client has so many slots of other workers. */
+  | { readonly kind: "holds"; readonly elsewhere: number };
+/** From the slot to the client. */
+export type Up =
+  | FromSlot
+  /** The worker wants it back: what has begun may end. */
+  | { readonly kind: "ask-back" }
+  /** The last word. `isRefused`: it waited for a slot, and gets none. */
+  | { readonly kind: "slot-ended"; readonly end: BodyEnd & { readonly isRefused?: true } };
 
 /** A piece of a body. */
 export interface Piece {
@@ -22,11 +31,15 @@ export interface Piece {
   readonly bytes: Uint8Array;
 }
 
-/** The request that leases a slot, on the worker's own subject. */
+/** The request for a slot, on the worker's own subject. The conversation begins with it, also where the slot has to wait. */
 export interface LeaseRequest {
   readonly kind: "lease";
   readonly lease: string;
   readonly heartbeatMs: number;
+  /** Who asks: the same for all leases of a client. */
+  readonly client: string;
+  /** Slots that it has of other workers. */
+  readonly elsewhere: number;
 }
 
 const headBytes = 22;

@@ -1,14 +1,15 @@
-// One leased slot at its worker: a thread or process, the calls that it holds (deck.ts), and the conversation with the
-// client that has leased it. The agent, which user code cannot starve, holds what waits: so what the client takes back is
-// answered at once, and with certainty.
+// One lease at its worker: the conversation with the client that has asked for a slot, and, once it is granted, the slot: a
+// thread or process, with the calls that it holds (deck.ts). The agent, which user code cannot starve, holds what waits: so
+// what the client takes back is answered at once, and with certainty.
 //
-// Not here: who calls what (the client's dispatcher). Owner of: the slot's body.
+// Not here: who gets a slot (core/lender), who calls what (the client's dispatcher). Owner of: the slot's body.
 
 import type { FromSlot } from "../../../protocol/slot.ts";
-import type { Isolation, SlotBody } from "../../slots/slot-body.ts";
+import type { BodyEnd, Isolation, SlotBody } from "../../slots/slot-body.ts";
 import { SlotProcess } from "../../slots/slot-process.ts";
 import { SlotThread } from "../../slots/slot-thread.ts";
 import type { ToCallSlot } from "../../../protocol/calls.ts";
+import { ShoalError, toErrorData } from "../../../errors.ts";
 import type { Deck } from "./deck.ts";
 import { readDown } from "./lease-body.ts";
 import { LeaseEnd, type LeaseEndOptions } from "./lease-end.ts";
@@ -24,17 +25,29 @@ export interface LeasedSlotOptions {
   readonly doorbell: Int32Array;
   /** The function, as it is on this machine. */
   readonly localize: (message: Define) => Promise<Define>;
+  /** How many slots the client has elsewhere. */
+  readonly holds: (elsewhere: number) => void;
 }
 
 export type Define = ToCallSlot & { readonly kind: "define" };
+
+/** While there is a slot. */
+interface Running {
+  readonly body: SlotBody;
+  readonly shared: SharedDeck | null;
+  readonly deck: Deck;
+}
 
 export class LeasedSlot {
   readonly ended: Promise<void>;
   private readonly options: LeasedSlotOptions;
   private readonly end_: LeaseEnd;
-  private readonly body: SlotBody;
-  private readonly shared: SharedDeck | null = null;
-  private readonly deck: Deck;
+  private running: Running | null = null;
+  private conclude: (end: BodyEnd & { readonly isRefused?: true }) => void = () => {};
+  private isOver = false;
+  /** Calls that came, and that had come at the last look. */
+  private calls = 0;
+  private seenCalls = 0;
 
   constructor(
     connection: ClusterConnection,
@@ -42,28 +55,60 @@ export class LeasedSlot {
     options: LeasedSlotOptions,
   ) {
     this.options = options;
-    const { slot, isolation, heapBytes, doorbell } = options;
-    if (isolation === "thread") this.shared = new SharedDeck(doorbell, (call) => this.post(call));
-    const shared = this.shared?.data ?? null;
-    const data = { preload: null, heapBytes, calls: { slot, shared } };
-    this.body = isolation === "thread" ? new SlotThread(data) : new SlotProcess(data);
-    this.deck = this.shared ?? new QueueDeck(this.body);
-    this.body.onMessage = (message) => this.heard(message);
     this.end_ = new LeaseEnd(connection, {
       ...conversation,
       said: (body) => this.hearBody(body),
-      lost: () => this.body.end(),
+      lost: () => this.end(),
     });
-    this.ended = this.body.ended.then((how) => {
+    this.ended = new Promise((resolve) => {
+      this.conclude = (end) => {
+        if (this.isOver) return;
+        this.isOver = true;
+        this.end_.say({ kind: "slot-ended", end });
+        this.end_.close();
+        resolve();
+      };
+    });
+  }
+
+  /** It is granted: the slot starts. */
+  begin(): void {
+    if (this.isOver || this.running !== null) return;
+    const { slot, isolation, heapBytes, doorbell } = this.options;
+    const isThread = isolation === "thread";
+    const shared = isThread ? new SharedDeck(doorbell, (call) => this.post(call)) : null;
+    const data = { preload: null, heapBytes, calls: { slot, shared: shared?.data ?? null } };
+    const body = isThread ? new SlotThread(data) : new SlotProcess(data);
+    const deck = shared ?? new QueueDeck(body);
+    this.running = { body, shared, deck };
+    body.onMessage = (message) => this.heard(message);
+    void body.ended.then((how) => {
       this.hear(); // what it had answered before
-      this.end_.say({ kind: "slot-ended", end: { ...how, unbegun: this.deck.unbegun() } });
-      this.end_.close();
+      this.conclude({ ...how, unbegun: deck.unbegun() });
     });
+  }
+
+  /** The client is to let go of it. */
+  askBack(): void {
+    this.end_.say({ kind: "ask-back" });
+  }
+
+  /** It waited in vain. */
+  refuse(why: string): void {
+    const error = toErrorData(new ShoalError("CLUSTER_FAILED", `the worker leases no slot: ${why}`));
+    this.conclude({ ...withoutBody, error, isRefused: true });
+  }
+
+  /** Whether it has nothing to do, and had nothing since this was asked last. */
+  lookIdle(): boolean {
+    const isIdle = this.running !== null && this.running.deck.held === 0 && this.calls === this.seenCalls;
+    this.seenCalls = this.calls;
+    return isIdle;
   }
 
   /** Takes the answers that are in shared memory; they go with the next `flush`. Returns how many there were. */
   hear(): number {
-    return this.shared?.hear(this.end_.later) ?? 0;
+    return this.running?.shared?.hear(this.end_.later) ?? 0;
   }
 
   flush(): void {
@@ -71,27 +116,35 @@ export class LeasedSlot {
   }
 
   end(): void {
-    this.body.end();
+    if (this.running === null) this.conclude(withoutBody);
+    else this.running.body.end();
   }
 
   private hearBody(body: Uint8Array): void {
     readDown(
       body,
       (message) => this.obey(message),
-      (call) => this.deck.write(call),
+      (call) => {
+        this.calls++;
+        this.running?.deck.write(call);
+      },
     );
-    this.deck.wake();
+    this.running?.deck.wake();
   }
 
   private obey(message: Down): void {
     switch (message.kind) {
       case "end-slot":
-        return this.body.end();
+        return this.end();
+      case "holds":
+        return this.options.holds(message.elsewhere);
       case "define":
         void this.options.localize(message).then((local) => this.post(local));
         return;
       case "invoke":
-        return this.deck.invoke(message);
+        this.calls++;
+        this.running?.deck.invoke(message);
+        return;
       case "take-back":
         return this.takeBack(message.ticket);
     }
@@ -100,19 +153,27 @@ export class LeasedSlot {
 
   /** What has ended was told: nobody waits for an answer then. */
   private takeBack(ticket: number): void {
-    const isBack = this.deck.takeBack(ticket);
+    const isBack = this.running?.deck.takeBack(ticket) ?? null;
     if (isBack !== null) this.end_.out.ticket(isBack ? "taken-back" : "kept", ticket);
   }
 
-  private post(message: Exclude<Down, { readonly kind: "end-slot" }>): void {
-    this.body.post(message);
-    this.shared?.stir();
+  private post(message: Exclude<Down, { readonly kind: "end-slot" | "holds" }>): void {
+    this.running?.body.post(message);
+    this.running?.shared?.stir();
   }
 
   private heard(message: FromSlot): void {
     // It may speak of a call of which it has said in shared memory that it gives a stream.
     if (message.kind !== "blocked" && message.kind !== "unblocked") this.hear();
-    this.deck.heard(message);
+    this.running?.deck.heard(message);
     this.end_.say(message);
   }
 }
+
+const withoutBody: BodyEnd = {
+  exitCode: null,
+  signal: null,
+  isHeapFull: false,
+  error: null,
+  isKilledForMemory: false,
+};

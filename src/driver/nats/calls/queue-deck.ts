@@ -18,6 +18,10 @@ export class QueueDeck implements Deck {
     this.body = body;
   }
 
+  get held(): number {
+    return this.waiting.size + this.running.size + this.blocked.size;
+  }
+
   write(call: WrittenCall): void {
     const { ticket, target } = call;
     this.invoke({ kind: "invoke", ticket, target, form: formOf(call), args: argsOf(call) });

@@ -14,6 +14,18 @@ import { readUp } from "./lease-body.ts";
 import { LeaseEnd } from "./lease-end.ts";
 import type { LeaseRequest, Up } from "./lease-wire.ts";
 
+/** What its market tells of a slot, and hears. */
+export interface RemoteSlotOptions {
+  readonly worker: string;
+  readonly client: string;
+  /** Slots of other workers that the client has. */
+  readonly elsewhere: number;
+  /** None is free there: it waits. */
+  readonly onWaits: () => void;
+  /** The worker wants it back. */
+  readonly onAskedBack: () => void;
+}
+
 const heartbeatMs = 1000;
 const lostTicks = 10;
 const leaseMs = 5000;
@@ -33,6 +45,9 @@ export class RemoteSlot implements SlotBody {
   readonly ended: Promise<BodyEnd>;
   onMessage: (message: FromSlot) => void = () => {};
   private readonly connection: ClusterConnection;
+  private readonly options: RemoteSlotOptions;
+  private isReady = false;
+  private isGone = false;
   private conclude: (end: BodyEnd) => void = () => {};
   private end_: LeaseEnd | null = null;
   private queue: ToSlot[] = [];
@@ -41,9 +56,9 @@ export class RemoteSlot implements SlotBody {
   private readonly held = new Map<number, number>();
   private lastWords: NodeJS.Timeout | null = null;
 
-  /** `pick` chooses the worker; what it throws is the slot's end. */
-  constructor(connection: ClusterConnection, pick: () => Promise<string>) {
+  constructor(connection: ClusterConnection, options: RemoteSlotOptions) {
     this.connection = connection;
+    this.options = options;
     this.ended = new Promise((resolve) => {
       this.conclude = (end) => {
         if (this.isOver) return;
@@ -53,7 +68,22 @@ export class RemoteSlot implements SlotBody {
         resolve(end);
       };
     });
-    this.begin(pick).catch((error: unknown) => this.conclude(ended(toErrorData(error))));
+    this.begin().catch((error: unknown) => this.concludeGone(toErrorData(error)));
+  }
+
+  get worker(): string {
+    return this.options.worker;
+  }
+
+  /** After its end: "gone": the worker does not answer or leases nothing; "failed": it never took calls. */
+  get how(): "gone" | "failed" | "ended" {
+    if (this.isGone) return "gone";
+    return this.isReady ? "ended" : "failed";
+  }
+
+  /** Tells the worker how many slots of others the client has. */
+  tellElsewhere(elsewhere: number): void {
+    if (!this.isOver) this.end_?.say({ kind: "holds", elsewhere });
   }
 
   post(message: ToSlot): void {
@@ -77,9 +107,14 @@ export class RemoteSlot implements SlotBody {
     return Promise.resolve(null);
   }
 
-  private async begin(pick: () => Promise<string>): Promise<void> {
-    const worker = await pick();
+  private concludeGone(error: ErrorData): void {
+    if (!this.isOver) this.isGone = true;
+    this.conclude(ended(error));
+  }
+
+  private async begin(): Promise<void> {
     const { connection } = this;
+    const { worker, client, elsewhere } = this.options;
     const { subjects } = connection;
     const lease = randomBytes(12).toString("hex");
     const end = new LeaseEnd(connection, {
@@ -88,13 +123,14 @@ export class RemoteSlot implements SlotBody {
       heartbeatMs,
       lostTicks,
       said: (body) => readUp(body, (message, bytes) => this.hear(message, bytes)),
-      lost: (why) => this.conclude(ended(lostError(worker, why))),
+      lost: (why) => this.concludeGone(lostError(worker, why)),
     });
     this.end_ = end;
-    const asked: LeaseRequest = { kind: "lease", lease, heartbeatMs };
+    const asked: LeaseRequest = { kind: "lease", lease, heartbeatMs, client, elsewhere };
     const bytes = await connection.request(subjects.worker(worker), JSON.stringify(asked), leaseMs);
     const answer = JSON.parse(Buffer.from(bytes).toString("utf8")) as AgentAnswer;
     if (!answer.ok) throw new ShoalError("CLUSTER_FAILED", `${worker} leases no slot: ${answer.why}`);
+    if (answer.waits === true) this.options.onWaits();
     const { queue } = this;
     this.queue = [];
     for (const message of queue) this.send(message);
@@ -121,7 +157,13 @@ export class RemoteSlot implements SlotBody {
   private hear(message: Up, bytes: number): void {
     switch (message.kind) {
       case "slot-ended":
+        if (message.end.isRefused === true) this.isGone = true;
         return this.conclude(message.end);
+      case "ask-back":
+        return this.options.onAskedBack();
+      case "ready":
+        this.isReady = true;
+        break;
       case "taken-back":
         this.held.delete(message.ticket);
         break;

@@ -32,6 +32,10 @@ export class SharedDeck implements Deck {
     this.data = { calls: this.shared.buffer, doorbell, payloads: port2 };
   }
 
+  get held(): number {
+    return this.entries.size;
+  }
+
   write(call: WrittenCall): void {
     const { ticket, target, form, args } = call;
     const { shared } = this;

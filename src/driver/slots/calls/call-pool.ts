@@ -3,6 +3,7 @@
 //   start() ──CallSubmitted──▶ dispatcher ──StartCall──▶ slot ──▶ user's function
 //   promise ◀──SettleCall──── dispatcher ◀──CallEnded── doorbell, or a message
 //
+// Not here: how many slots there are (staff.ts).
 // Owner of: the slots, the calls that have not settled, the one timer.
 
 import { fromThrown } from "../../../data/calls/thrown.ts";
@@ -13,7 +14,7 @@ import type {
   DispatcherEvent,
   DispatcherLimits,
 } from "../../../core/dispatcher/events.ts";
-import { fromErrorData, ShoalError, toErrorData } from "../../../errors.ts";
+import { fromErrorData, ShoalError, toErrorData, type ErrorData } from "../../../errors.ts";
 import type { FromCallSlot, NestedResult, TargetRef, Thrown } from "../../../protocol/calls.ts";
 import type {
   CallFigures,
@@ -25,6 +26,7 @@ import type {
   Target,
 } from "../../call-plane.ts";
 import type { MemoryLimits } from "../memory-limits.ts";
+import type { SlotBody } from "../slot-body.ts";
 import type { SlotEnd } from "../slot-host.ts";
 import { MemoryWatch } from "../memory-watch.ts";
 import { AnswerBell } from "./answer-bell.ts";
@@ -33,29 +35,35 @@ import { CallSlot, type CallSlotListener, type CallSlotOptions } from "./call-sl
 import { NestedCalls } from "./nested-calls.ts";
 import { PendingCall } from "./pending-call.ts";
 import { refusal } from "./refusal.ts";
+import { FixedStaff } from "./fixed-staff.ts";
 import { SignalWatch } from "./signal-watch.ts";
+import type { NewStaff, Staff, StaffedPool } from "./staff.ts";
+import { Wakes } from "./wakes.ts";
 
 export interface CallPoolOptions extends Omit<CallSlotOptions, "doorbell"> {
   readonly slots: number;
+  /** Who starts slots. Default: `slots` of them. */
+  readonly staff?: NewStaff;
   readonly limits?: Partial<DispatcherLimits>;
   readonly memoryLimits: MemoryLimits | null;
   readonly onPrint: (text: string) => void;
 }
 
-/** Slots that end before they can take calls, in a row, after which what waits is told so. */
-const startsMax = 3;
 const longTimerMs = 2 ** 30;
 
 const clock = (): number => Math.floor(performance.now());
 
-export class CallPool implements CallPlane, CallSlotListener {
+export class CallPool implements CallPlane, CallSlotListener, StaffedPool {
   onNested: (request: NestedRequest) => Promise<NestedResult> = () =>
     Promise.reject(new ShoalError("INTERNAL", "nobody answers nested calls"));
   private readonly options: CallPoolOptions;
   private readonly dispatcher: Dispatcher;
+  private readonly staff: Staff;
   private readonly slots = new Map<number, CallSlot>();
   /** Slots that took calls. */
-  private readonly joined = new WeakSet<CallSlot>();
+  private readonly joined = new Set<CallSlot>();
+  /** There are more calls than slots. */
+  private isShort = false;
   private readonly pending = new Map<number, PendingCall>();
   private readonly targets = new Map<string, Target>();
   private readonly events: DispatcherEvent[] = [];
@@ -63,14 +71,11 @@ export class CallPool implements CallPlane, CallSlotListener {
   private readonly nestedCalls: NestedCalls;
   private readonly attendance: Attendance;
   private readonly signals = new SignalWatch(({ call }) => this.give({ kind: "CallCancelled", call }));
-  private readonly toWake = new Set<CallSlot>();
+  private readonly wakes = new Wakes();
   private isGiving = false;
-  private isWaking = false;
   private isClosed = false;
   private lastCall = 0;
   private lastSlot = -1;
-  /** Of slots that end as soon as they start, in a row. */
-  private failedStarts = 0;
   private timer: NodeJS.Timeout | null = null;
   private timerAt: number | null = null;
   private drained: { readonly resolve: (result: DrainResult) => void; readonly endedBefore: number } | null =
@@ -79,6 +84,7 @@ export class CallPool implements CallPlane, CallSlotListener {
   constructor(options: CallPoolOptions) {
     this.options = options;
     this.dispatcher = createDispatcher(options.limits);
+    this.staff = options.staff?.(this) ?? new FixedStaff(this, options.slots);
     this.bell = new AnswerBell(() => this.hear());
     this.nestedCalls = new NestedCalls((request) => this.onNested(request));
     const { memoryLimits } = options;
@@ -97,17 +103,11 @@ export class CallPool implements CallPlane, CallSlotListener {
   }
 
   warm(): void {
-    // The first alone: the first result is there sooner when slots do not compete for the cores as they start.
-    if (this.isClosed) return;
-    if (this.slots.size === 0) this.startSlot();
-    else if (this.failedStarts >= startsMax && this.slots.size < this.options.slots) {
-      this.failedStarts--; // one more try
-      this.startSlot();
-    }
+    if (!this.isClosed) this.staff.warm();
   }
 
-  private startOthers(): void {
-    while (!this.isClosed && this.slots.size < this.options.slots) this.startSlot();
+  get width(): number {
+    return Math.max(1, this.staff.aim);
   }
 
   start(request: CallRequest): CallHandle {
@@ -173,16 +173,14 @@ export class CallPool implements CallPlane, CallSlotListener {
 
   async close(): Promise<void> {
     this.isClosed = true;
-    if (this.drained !== null) {
-      const { resolve, endedBefore } = this.drained;
-      resolve({ ended: this.dispatcher.counts().ended - endedBefore, cancelled: this.pending.size });
-    }
+    this.settleDrain(this.pending.size);
     for (const pending of this.pending.values()) {
       this.forget(pending).fail(
         new ShoalError("CLOSED", "the connection was closed while the call ran or waited"),
       );
     }
     if (this.timer !== null) clearTimeout(this.timer);
+    this.staff.close();
     this.attendance.end();
     this.bell.stop();
     await Promise.all([...this.slots.values()].map((slot) => slot.terminate("the connection was closed")));
@@ -245,18 +243,39 @@ export class CallPool implements CallPlane, CallSlotListener {
     return heard;
   }
 
-  private startSlot(): void {
+  get size(): number {
+    return this.slots.size;
+  }
+
+  startSlot(body?: SlotBody): number {
     const number = ++this.lastSlot;
-    const slot = new CallSlot(number, { ...this.options, doorbell: this.bell.doorbell }, this);
+    const carried = body === undefined ? {} : { body };
+    const slot = new CallSlot(number, { ...this.options, ...carried, doorbell: this.bell.doorbell }, this);
     this.slots.set(number, slot);
     void slot.host.ready.then(() => {
       if (!this.slots.has(number)) return;
-      this.give({ kind: "SlotJoined", slot: number, canRevoke: slot.canRevoke });
-      this.failedStarts = 0;
       this.joined.add(slot);
-      this.startOthers();
+      this.give({ kind: "SlotJoined", slot: number, canRevoke: slot.canRevoke });
+      if (!this.isClosed) this.staff.joined(number);
     });
     void slot.exited.then((end) => this.slotExited(slot, end));
+    return number;
+  }
+
+  letGo(slot: number): void {
+    const found = this.slots.get(slot);
+    // One that does not take calls yet holds none.
+    if (found === undefined || !this.joined.has(found)) this.endSlot(slot, "it is wanted elsewhere");
+    else this.give({ kind: "SlotLeaving", slot });
+  }
+
+  endSlot(slot: number, why: string): void {
+    void this.slots.get(slot)?.terminate(why);
+  }
+
+  loseWaiting(error: ErrorData): void {
+    this.isShort = false; // told anew with the next call
+    this.give({ kind: "SlotsUnavailable", error });
   }
 
   private slotExited(slot: CallSlot, { error, unbegun: known }: SlotEnd): void {
@@ -265,14 +284,10 @@ export class CallPool implements CallPlane, CallSlotListener {
     if (this.isClosed) return;
     for (const pending of slot.streams()) pending.result = { isThrown: true, value: { error } };
     const unbegun = slot.unbegun(known).map(({ call }) => call);
-    if (!this.joined.delete(slot)) this.failedStarts++;
+    const hasJoined = this.joined.delete(slot);
     this.give({ kind: "SlotExited", slot: slot.slot, error, unbegun });
     this.nestedCalls.slotExited(slot);
-    if (this.failedStarts < startsMax) this.startSlot();
-    else if (this.slots.size === 0) {
-      this.failedStarts = 0;
-      this.give({ kind: "SlotsUnavailable", error });
-    }
+    this.staff.exited(slot.slot, hasJoined, error);
   }
 
   /** The drain rule: all effects of an event are performed before the next event is given. */
@@ -289,6 +304,10 @@ export class CallPool implements CallPlane, CallSlotListener {
       this.isGiving = false;
     }
     this.arm();
+    const isShort = this.dispatcher.waiting() > 0 || this.dispatcher.size() > this.joined.size;
+    if (isShort === this.isShort) return;
+    this.isShort = isShort;
+    this.staff.callsWait(isShort);
   }
 
   private perform(effect: DispatcherEffect): void {
@@ -309,11 +328,8 @@ export class CallPool implements CallPlane, CallSlotListener {
         return;
       case "SettleCall":
         return this.settleAs(this.pending.get(effect.call)!, effect.outcome);
-      case "Drained": {
-        const { resolve, endedBefore } = this.drained!;
-        resolve({ ended: this.dispatcher.counts().ended - endedBefore, cancelled: effect.cancelled });
-        return;
-      }
+      case "Drained":
+        return this.settleDrain(effect.cancelled);
       case "EventIgnored":
     }
   }
@@ -331,15 +347,7 @@ export class CallPool implements CallPlane, CallSlotListener {
       this.events.push({ ...failed, isFailure: true });
       return;
     }
-    this.toWake.add(slot);
-    if (this.isWaking) return;
-    this.isWaking = true;
-    // After all that is called in one go: a slot is woken once.
-    queueMicrotask(() => {
-      this.isWaking = false;
-      for (const slot of this.toWake) slot.wake();
-      this.toWake.clear();
-    });
+    this.wakes.add(slot);
   }
 
   private settleAs(pending: PendingCall, outcome: CallOutcome): void {
@@ -356,6 +364,12 @@ export class CallPool implements CallPlane, CallSlotListener {
       default:
         return pending.fail(refusal(pending, outcome));
     }
+  }
+
+  private settleDrain(cancelled: number): void {
+    if (this.drained === null) return;
+    const { resolve, endedBefore } = this.drained;
+    resolve({ ended: this.dispatcher.counts().ended - endedBefore, cancelled });
   }
 
   /** It is about to settle. */

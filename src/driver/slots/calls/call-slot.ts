@@ -30,8 +30,8 @@ export interface CallSlotOptions extends Omit<SlotBodyOptions, "calls"> {
   /** "inline": the calling thread. */
   readonly isolation: Isolation | "inline";
   readonly doorbell: Int32Array;
-  /** Makes the body of a slot that is elsewhere: of isolation "process", as far as the pool is concerned. */
-  readonly newBody?: () => SlotBody;
+  /** What carries a slot that is elsewhere: of isolation "process", as far as the pool is concerned. */
+  readonly body?: SlotBody;
 }
 
 /** What a slot says of its calls. */
@@ -74,7 +74,7 @@ export class CallSlot implements Carrier {
       shared = { calls: this.shared.buffer, doorbell, payloads: port2 };
     }
     const body = { preload, heapBytes, calls: { slot, shared } };
-    const carried = options.newBody?.() ?? newBody(isolation, body);
+    const carried = options.body ?? newBody(isolation, body);
     this.isFar = carried.takesBack === true;
     this.host = new SlotHost(slot, carried, heapBytes, () => this.work());
     this.host.setReferenced(false);

@@ -40,6 +40,7 @@ export class NestedPlane implements CallPlane {
   private readonly underWay = new Map<number, UnderWay>();
   private readonly targets = new Map<string, Target>();
   private lastNested = 0;
+  readonly width = 1;
 
   constructor(send: (message: FromCallSlot) => void, current: () => CallRun | null) {
     this.send = send;
