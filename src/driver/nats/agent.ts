@@ -311,6 +311,7 @@ export class Agent {
       leased: this.leases.size,
       labels,
       run: this.seat?.options.job.run ?? null,
+      ...(this.seat === null ? {} : { job: this.seat.options.job.job ?? this.seat.options.job.run }),
       isDraining: this.isDraining,
       rssBytes: process.memoryUsage.rss(),
       upSeconds: Math.round((performance.now() - this.startedAt) / 1000),

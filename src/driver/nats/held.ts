@@ -26,8 +26,9 @@ export interface WorkerInfo {
   /** Slots that take the calls of clients, besides. */
   readonly leased: number;
   readonly labels: Readonly<Record<string, string>>;
-  /** The run that it works on, or null. */
+  /** The run that it works on, or null; and what people call its job. */
   readonly run: string | null;
+  readonly job?: string;
   readonly isDraining: boolean;
   readonly rssBytes: number;
   /** Seconds since it began. */
@@ -53,6 +54,7 @@ const isInfo = (info: Readonly<Record<string, unknown>>): boolean =>
     isCount(info[name]),
   ) &&
   (info["run"] === null || isText(info["run"])) &&
+  (info["job"] === undefined || isText(info["job"])) &&
   typeof info["isDraining"] === "boolean" &&
   isObject(info["labels"]) &&
   Object.values(info["labels"]).every(isText) &&

@@ -15,6 +15,7 @@ import { straggler } from "./straggler.ts";
 import { taskFailed } from "./task-failed.ts";
 import { timeLimit } from "./time-limit.ts";
 import { waitingForShuffle } from "./waiting-for-shuffle.ts";
+import { waitingForWorkers } from "./waiting-for-workers.ts";
 import { taskAsked, working } from "./working.ts";
 
 export const causes: readonly Cause[] = [
@@ -34,6 +35,7 @@ export const causes: readonly Cause[] = [
   straggler,
   retrying,
   outputsRemade,
+  waitingForWorkers,
   waitingForShuffle,
   slotsStarting,
   slotsBusy,
