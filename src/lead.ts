@@ -17,7 +17,7 @@ import { NatsDriver } from "./driver/nats/nats-driver.ts";
 import type { ProgramRef } from "./executor/program.ts";
 import { leadJob } from "./model/submitted/lead-job.ts";
 import { readyMessage, type LeadOrder, type LeadSetup } from "./model/submitted/leading-processes.ts";
-import { jobsFolder, readRecord, type SubmittedJob } from "./model/submitted/record.ts";
+import { changeRecord, jobsFolder, readRecord, type SubmittedJob } from "./model/submitted/record.ts";
 import { openSegment } from "./store/journal/journal.ts";
 
 const die = (): void => void process.kill(process.pid, "SIGKILL");
@@ -43,6 +43,15 @@ async function prepare(url: string, onPrint: (text: string) => void): Promise<Na
   const driver = new NatsDriver(options, connection);
   driver.warm();
   return driver;
+}
+
+/** For lists and `why`: who follows the job is told by a note. One after the other, or an old reason would come last. */
+function waitsIn(connection: ClusterConnection, id: string): (why: string | null) => void {
+  let telling: Promise<unknown> = Promise.resolve();
+  return (waits) => {
+    const tell = () => changeRecord(connection, id, (record) => ({ ...record, waits }));
+    telling = telling.then(tell).catch(() => {}); // lists may be wrong; the job is not
+  };
 }
 
 async function lead(
@@ -90,6 +99,7 @@ async function lead(
       mounts: record.mounts,
       executor,
       runtime,
+      submitted: { id, waits: waitsIn(connection, id) },
       journalFile: (segment, isNew) => journal.file(openSegment(segment, isNew), segment, jobs),
       onPrint,
       calls: () => {

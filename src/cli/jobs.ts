@@ -44,15 +44,17 @@ async function submitted(url: string): Promise<Answer> {
 
 function submittedLines(list: readonly SubmittedInfo[], paint: Paint, now: number): string[] {
   if (list.length === 0) return ["No jobs yet: shoal submit <job.ts> --cluster … leaves one to the cluster."];
-  const rows = list.map(({ id, job, state, submittedAt, endedAt, leader, leaders }) => [
+  const rows = list.map(({ id, job, state, submittedAt, endedAt, leader, leaders, waits }) => [
     id,
     clip(escapeLine(job), 32),
     state,
     localTime(submittedAt),
     formatDuration((endedAt ?? now) - submittedAt),
-    leader === null
-      ? ""
-      : `led by ${escapeLine(leader.host)} (${leader.pid})${leaders > 1 ? `, after ${leaders - 1} others` : ""}`,
+    waits !== null
+      ? escapeLine(waits)
+      : leader === null
+        ? ""
+        : `led by ${escapeLine(leader.host)} (${leader.pid})${leaders > 1 ? `, after ${leaders - 1} others` : ""}`,
   ]);
   return table(["id", "job", "state", "submitted", "for", ""], rows, paint, (i) =>
     list[i]!.state === "queued" ? "dim" : colours[list[i]!.state as "running"],

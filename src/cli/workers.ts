@@ -66,7 +66,7 @@ function workerLines(list: readonly WorkerInfo[], paint: Paint): string[] {
     formatDuration(info.upSeconds * 1000),
     info.version,
     `${escapeLine(info.host)} (${info.pid})`,
-    info.isDraining ? "leaving" : (info.run ?? "nothing"),
+    info.isDraining ? "leaving" : (info.job ?? info.run ?? "nothing"),
     Object.entries(info.labels)
       .map(([name, value]) => escapeLine(`${name}=${value}`))
       .join(" "),

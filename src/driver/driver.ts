@@ -108,6 +108,10 @@ export interface DriverJob {
   print?(text: string): void;
   /** Something of the driver's own that people should know. */
   note?(line: string): void;
+  /** What people call it, where that is not its id. */
+  readonly title?: string;
+  /** Told why no worker takes part in it, in a sentence; null: one does. */
+  waits?(why: string | null): void;
   /** Deletes what an attempt wrote. Best effort, must not throw. */
   discard(attempt: AttemptId): void;
   /** Aborting it cancels the job. */

@@ -178,6 +178,8 @@ class JobRun {
       discard: (attempt) => this.discard(attempt),
       print: (text) => this.request.settings.onPrint(text),
       note: (line) => this.request.options.onNote?.(line),
+      title: this.request.settings.submitted?.id ?? this.started.id,
+      waits: (why) => this.request.settings.submitted?.waits(why),
       signal,
       observe: (entry) => this.observe(entry),
     };

@@ -90,6 +90,8 @@ export interface ShoalSettings {
   readonly submit?: (submission: Submission, joins: boolean) => Promise<string>;
   /** Takes what user code prints in slots of other machines. */
   readonly onPrint: (text: string) => void;
+  /** The job is one of a cluster, of that id; `waits` is told why no worker takes part in it, and when one does: null. */
+  readonly submitted?: { readonly id: string; readonly waits: (why: string | null) => void };
   /** URL of the executor's module. */
   readonly executor: string;
   /** URL of the module whose exports a bundle's `import … from "shoal"` gets, and their names. */

@@ -36,6 +36,11 @@ export class SlotsCase {
     return [...this.workers.values()].reduce((sum, slots) => sum + slots, 0);
   }
 
+  /** No worker takes part. */
+  get isNobodys(): boolean {
+    return this.workers.size === 0;
+  }
+
   [Symbol.iterator](): IterableIterator<SlotCase> {
     return this.slots.values();
   }

@@ -528,6 +528,20 @@ describe("a job that runs", () => {
     );
   });
 
+  it("no worker of the cluster takes part; once one does, that is not said any more", async () => {
+    const scene: Scene = { stages: [stage("read", 4)], slots: 2 };
+    const waits = "waits for workers: all 2 are at work on s3";
+    const { log, opened } = await logOf(scene);
+    const joined = log.findIndex(({ body }) => body.kind === "WorkerJoined");
+    const before = log.slice(0, joined).map((entry): JournalRecord => ({ kind: "entry", entry }));
+    const alone = RunCase.from([opened, ...before]);
+    const explanation = explainCase(alone, { isRunning: true, now: 0, waits });
+    expect(only(explanation, "WAITING_FOR_WORKERS").text).toBe("Waits for workers: all 2 are at work on s3.");
+    expect(codes(explanation)[0]).toBe("WAITING_FOR_WORKERS");
+    expect(codes(explainCase(alone, { isRunning: true, now: 0 }))).not.toContain("WAITING_FOR_WORKERS");
+    expect(codes(await during(180, scene, { waits }))).toEqual(["WORKING"]);
+  });
+
   it("works as it should: and nothing else is said", async () => {
     const explanation = await during(180, { stages: [stage("read", 4)], slots: 2 });
     expect(codes(explanation)).toEqual(["WORKING"]);

@@ -34,6 +34,7 @@ export interface WhyContext {
   readonly live?: LiveState | null;
   readonly otherHolder?: Question["otherHolder"];
   readonly task?: number | null;
+  readonly waits?: string | null;
 }
 
 export function explainCase(found: RunCase, context: WhyContext): Explanation {
@@ -45,6 +46,7 @@ export function explainCase(found: RunCase, context: WhyContext): Explanation {
     live: context.live ?? null,
     otherHolder: context.otherHolder ?? null,
     task: context.task ?? null,
+    waits: context.waits ?? null,
     found: findings,
   };
   for (const cause of causes) findings.push(...cause(question));

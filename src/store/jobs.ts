@@ -46,6 +46,8 @@ export interface JobSummary {
   readonly tasks: number;
   /** Tasks whose finished work is kept; 0 after success. As of the summary's writing: the journal knows better. */
   readonly kept: number;
+  /** Of a job of a cluster: why no worker takes part in it. */
+  readonly waits?: string;
 }
 
 export interface JobEntry extends JobSummary {

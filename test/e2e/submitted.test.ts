@@ -246,3 +246,24 @@ test("a job that failed goes on as it is asked for now: with --overwrite, where 
   expect(project.list("out")).not.toContain("notes.txt");
   expect(await jobs.list()).toHaveLength(1);
 });
+
+test("a job that waits for workers says so, and for which job; when it is over the next one goes on", async () => {
+  await open(1);
+  const first = await submit("gated.ts");
+  await finished(first, 1);
+  const { stdout } = await ask("submit", "count.ts", "--output", "second", "--split-size", "128k");
+  const second = stdout.trim();
+  const following = project.start("attach", second, "--cluster", url);
+  const why = `waits for workers: the only one is at work on ${first}`;
+  await until("it is said", async () => (await infoOf(second)).waits === why);
+  await following.said(why);
+  expect((await ask("jobs")).stdout).toContain(why);
+  const { stdout: explained } = await ask("why", second);
+  expect(explained).toContain("WAITING_FOR_WORKERS");
+  expect(explained.replaceAll(/\s+/g, " ")).toContain(`the only one is at work on ${first}.`);
+  expect((await ask("workers")).stdout).toMatch(new RegExp(`\\b${first}\\b`));
+  openGate();
+  expect((await following.ended).code).toBe(0);
+  expect(project.digest("second")).toBe(expected);
+  expect(await infoOf(second)).toMatchObject({ state: "succeeded", waits: null });
+});

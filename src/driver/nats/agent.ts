@@ -339,6 +339,7 @@ export class Agent {
       callSlots: this.options.callSlots,
       labels,
       run: this.seat?.options.job.run ?? null,
+      ...(this.seat === null ? {} : { job: this.seat.options.job.job ?? this.seat.options.job.run }),
       isDraining: this.isDraining,
       rssBytes: process.memoryUsage.rss(),
       upSeconds: Math.round((performance.now() - this.startedAt) / 1000),

@@ -26,7 +26,8 @@ import type { OpenJob } from "./open-job.ts";
 import { tellOver } from "./over.ts";
 import { PatientTimers } from "./patient-timers.ts";
 import { sayGone } from "./present.ts";
-import type { Home } from "./held.ts";
+import { askWorkers, type Home } from "./held.ts";
+import { whyAlone } from "./waiting.ts";
 
 export interface ClusterTimes {
   readonly heartbeatMs: number;
@@ -41,7 +42,7 @@ export const defaultTimes: ClusterTimes = { heartbeatMs: 1000, lostTicks: 10, fe
 const leaveMs = 5000;
 /** Of a worker's log, entries whose numbers are remembered. */
 const entriesMax = 20_000;
-/** Without a worker for so long, people are told. */
+/** Without a worker for so long, people are told why; and looked again after as long. */
 const lonelyMs = 3000;
 
 interface Guest {
@@ -66,6 +67,8 @@ export class ClusterRun {
   private readonly copies: Copies | null;
   private isOver = false;
   private everJoined = false;
+  /** Why nobody has joined yet, as it was told last. */
+  private alone: string | null = null;
   private resolve: (outcome: JobOutcome) => void = () => {};
   private onLeft: () => void = () => {};
 
@@ -121,10 +124,7 @@ export class ClusterRun {
     for (const event of job.adopt ?? []) this.post(event, null);
     this.door.open();
     this.announce();
-    const lonely = setTimeout(() => {
-      if (!this.everJoined && !this.isOver)
-        job.note?.("no worker has joined yet: start some with `shoal worker`");
-    }, lonelyMs);
+    this.timers.after(lonelyMs, () => void this.tellAlone());
     job.signal.addEventListener("abort", cancel);
     if (job.signal.aborted) cancel();
     try {
@@ -133,7 +133,6 @@ export class ClusterRun {
       return ended;
     } finally {
       this.isOver = true;
-      clearTimeout(lonely);
       job.signal.removeEventListener("abort", cancel);
       this.timers.end();
       unsubscribe();
@@ -142,12 +141,28 @@ export class ClusterRun {
     }
   }
 
+  /** Until somebody has joined, and whenever the reason is another. */
+  private async tellAlone(): Promise<void> {
+    const { job, connection } = this;
+    const isAlone = (): boolean => !this.everJoined && !this.isOver;
+    if (!isAlone()) return;
+    const why = whyAlone(await askWorkers(connection).catch(() => []), job.spec.id);
+    if (!isAlone()) return;
+    if (why !== this.alone) {
+      this.alone = why;
+      job.note?.(why);
+      job.waits?.(why);
+    }
+    this.timers.after(lonelyMs, () => void this.tellAlone());
+  }
+
   private announce(): void {
     const { spec, program } = this.job;
     const open: OpenJob = {
       v: protocolVersion,
       version: this.version,
       run: spec.id,
+      job: this.job.title ?? spec.id,
       epoch: this.epoch,
       stages: spec.stages.map(({ name }) => name),
       secret: this.secret,
@@ -188,6 +203,7 @@ export class ClusterRun {
       case "hello":
         this.guests.set(worker, { url: message.url ?? null, entries: guest.entries });
         this.everJoined = true;
+        if (this.alone !== null) this.job.waits?.((this.alone = null));
         if (this.isOver) return this.door.say(worker, { kind: "stop", cause: null });
         this.post({ kind: "WorkerJoined", worker, slots: message.slots }, causeOf(message.cause));
         return this.welcomeCopies(worker, message.copies, causeOf(message.cause));

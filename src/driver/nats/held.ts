@@ -29,8 +29,9 @@ export interface WorkerInfo {
   readonly callSlots: number;
   readonly callsWaiting: number;
   readonly labels: Readonly<Record<string, string>>;
-  /** The run that it works on, or null. */
+  /** The run that it works on, or null; and what people call its job. */
   readonly run: string | null;
+  readonly job?: string;
   readonly isDraining: boolean;
   readonly rssBytes: number;
   /** Seconds since it began. */
@@ -66,6 +67,7 @@ export const isInfo = (info: Readonly<Record<string, unknown>>): boolean =>
   [info["version"], info["host"]].every(isText) &&
   counts.every((name) => isCount(info[name])) &&
   (info["run"] === null || isText(info["run"])) &&
+  (info["job"] === undefined || isText(info["job"])) &&
   typeof info["isDraining"] === "boolean" &&
   isObject(info["labels"]) &&
   Object.values(info["labels"]).every(isText) &&

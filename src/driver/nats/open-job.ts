@@ -9,6 +9,8 @@ export interface OpenJob {
   /** Version of the package, for people. */
   readonly version: string;
   readonly run: string;
+  /** What people call the job: "s12". Default: as `run`. */
+  readonly job?: string;
   /** Of this coordinator, unlike that of any other of the run. */
   readonly epoch: number;
   /** Names of the stages, for stacks and certificates. */
@@ -36,6 +38,7 @@ export function parseOpenJob(bytes: Uint8Array): OpenJob | null {
   if (job.v !== protocolVersion) return job;
   const isWell =
     isCount(job.epoch) &&
+    (job.job === undefined || isShort(job.job)) &&
     isNames(job.stages) &&
     isShort(job.secret) &&
     isObject(job.program) &&

@@ -268,6 +268,7 @@ async function summarize(stateDir: string, record: SubmittedJob): Promise<string
       outcome: isOver(record) ? (record.state as "succeeded") : null,
       tasks: opened.stages.reduce((sum, { tasks }) => sum + tasks, 0),
       kept: 0,
+      ...(typeof record.waits === "string" ? { waits: record.waits } : {}),
     });
     return opened.run;
   }

@@ -19,6 +19,8 @@ export interface SubmittedInfo {
   readonly leader: { readonly host: string; readonly pid: number } | null;
   /** Workers that have led it. */
   readonly leaders: number;
+  /** Why no worker takes part in it, in a sentence, while that is so. */
+  readonly waits: string | null;
   /** Of files that it has written. */
   readonly output: { readonly directory: string; readonly files: readonly string[] } | null;
   /** What it failed with. */
@@ -99,6 +101,7 @@ function infoOf(record: SubmittedJob): SubmittedInfo {
     endedAt,
     leader,
     leaders: epoch,
+    waits: record.waits ?? null,
     output,
     error: error === null ? null : { code: error.code ?? null, message: error.message },
   };

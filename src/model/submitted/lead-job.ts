@@ -54,6 +54,7 @@ export async function leadJob(request: LeadRequest): Promise<void> {
     state: "running",
     leader: { host: hostname(), pid: process.ppid },
     epoch,
+    waits: null,
   }));
   if (begun.state !== "running") return; // it is over: the leader before this one died after that
   let progressAt = 0;
@@ -87,7 +88,12 @@ export async function leadJob(request: LeadRequest): Promise<void> {
   } finally {
     stopHearing();
   }
-  await changeRecord(connection, record.id, (now) => ({ ...now, ...ended, endedAt: Date.now() }));
+  await changeRecord(connection, record.id, (now) => ({
+    ...now,
+    ...ended,
+    waits: null,
+    endedAt: Date.now(),
+  }));
   say({ over: true });
   await connection.flush();
 }

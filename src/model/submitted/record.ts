@@ -40,6 +40,8 @@ export interface SubmittedJob {
   readonly epoch: number;
   /** The epoch in which it was over, and its command went on with it; 0: it never was. */
   readonly continuedAt: number;
+  /** Why no worker takes part in it; null, or absent: some do, or it does not run. */
+  readonly waits?: string | null;
   /** Of the run, once it has begun. */
   readonly run: string | null;
   readonly error: ErrorData | null;
@@ -102,7 +104,7 @@ function isRecord(
 ): value is Readonly<Record<string, unknown>> & SubmittedJob {
   if (value === null || value["format"] !== 1 || !states.has(value["state"])) return false;
   const { id, description, bundle, directory, parameters, options, submittedAt, endedAt, leader } = value;
-  const { epoch, run, error, output, hasValue, command, mounts, continuedAt } = value;
+  const { epoch, run, error, output, hasValue, command, mounts, continuedAt, waits = null } = value;
   return (
     isJobId(id) &&
     isObject(description) &&
@@ -120,6 +122,7 @@ function isRecord(
     Number.isSafeInteger(epoch) &&
     Number.isSafeInteger(continuedAt) &&
     isTextOrNull(run) &&
+    isTextOrNull(waits) &&
     (error === null || isError(error)) &&
     (output === null ||
       (isObject(output) && typeof output["directory"] === "string" && Array.isArray(output["files"]))) &&

@@ -20,6 +20,7 @@ export const findingCodes = {
   STRAGGLER: "a task takes much longer than its stage's median",
   RETRYING: "a task failed and is tried again",
   OUTPUTS_REMADE: "lost map outputs are made again",
+  WAITING_FOR_WORKERS: "no worker of the cluster takes part: all are at work on other jobs, or none is there",
   WAITING_FOR_SHUFFLE: "a stage waits for the last tasks of those that it reads",
   SLOTS_BUSY: "tasks wait for a free slot",
   WAITING_FOR_PLACE: "free slots wait a moment for tasks whose input is at their own worker",
@@ -63,6 +64,8 @@ export interface Question {
   readonly otherHolder: { readonly pid: number; readonly since: string; readonly host: string } | null;
   /** Only what has to do with this task. */
   readonly task: number | null;
+  /** Of a job of a cluster: why no worker takes part in it, in a sentence without its full stop; null: some do. */
+  readonly waits: string | null;
   /** What causes earlier in the list have found. */
   readonly found: readonly Finding[];
 }

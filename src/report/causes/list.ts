@@ -16,6 +16,7 @@ import { straggler } from "./straggler.ts";
 import { taskFailed } from "./task-failed.ts";
 import { timeLimit } from "./time-limit.ts";
 import { waitingForShuffle } from "./waiting-for-shuffle.ts";
+import { waitingForWorkers } from "./waiting-for-workers.ts";
 import { taskAsked, working } from "./working.ts";
 
 export const causes: readonly Cause[] = [
@@ -35,6 +36,7 @@ export const causes: readonly Cause[] = [
   straggler,
   retrying,
   outputsRemade,
+  waitingForWorkers,
   waitingForShuffle,
   slotsStarting,
   waitingForPlace,
