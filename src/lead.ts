@@ -9,7 +9,6 @@ import { defaultMemoryBytes, moduleUrl, packageVersion, runtimeExports, usableBy
 import { heapLimit, memoryLimits } from "./driver/slots/memory-limits.ts";
 import { fetchBundle } from "./driver/nats/bundles.ts";
 import { ClusterConnection } from "./driver/nats/connection.ts";
-import { openJournals } from "./driver/nats/journal-messages.ts";
 import { JournalStream } from "./driver/nats/journal-stream.ts";
 import { NatsDriver, type NatsOptions } from "./driver/nats/nats-driver.ts";
 import type { LeadOrder } from "./model/submitted/keeper.ts";
@@ -21,7 +20,6 @@ const die = (): void => void process.kill(process.pid, "SIGKILL");
 
 async function lead({ url, id, epoch, directory }: LeadOrder): Promise<void> {
   const connection = await ClusterConnection.open(url, "shoal lead", true);
-  await openJournals(connection);
   const { record } = await readRecord(connection, id);
   const jobs = path.join(directory, jobsFolder);
   const journal = new JournalStream(connection, id, epoch, (error) => {

@@ -38,8 +38,8 @@ export interface SubmittedJob {
   /** The worker's process that leads it, or led it last (its id may change meanwhile); how many have. */
   readonly leader: { readonly host: string; readonly pid: number } | null;
   readonly epoch: number;
-  /** The epoch in which it was over, and its command went on with it; 0: it never was. */
-  readonly continuedAt: number;
+  /** Leaders that died are counted from this epoch: the last in which a task was finished, or its command went on with it. */
+  readonly countedFrom: number;
   /** Of the run, once it has begun. */
   readonly run: string | null;
   readonly error: ErrorData | null;
@@ -102,7 +102,7 @@ function isRecord(
 ): value is Readonly<Record<string, unknown>> & SubmittedJob {
   if (value === null || value["format"] !== 1 || !states.has(value["state"])) return false;
   const { id, description, bundle, directory, parameters, options, submittedAt, endedAt, leader } = value;
-  const { epoch, run, error, output, hasValue, command, mounts, continuedAt } = value;
+  const { epoch, run, error, output, hasValue, command, mounts, countedFrom } = value;
   return (
     isJobId(id) &&
     isObject(description) &&
@@ -118,7 +118,7 @@ function isRecord(
     (leader === null ||
       (isObject(leader) && typeof leader["host"] === "string" && Number.isSafeInteger(leader["pid"]))) &&
     Number.isSafeInteger(epoch) &&
-    Number.isSafeInteger(continuedAt) &&
+    Number.isSafeInteger(countedFrom) &&
     isTextOrNull(run) &&
     (error === null || isError(error)) &&
     (output === null ||
