@@ -11,7 +11,6 @@ import { defaultMemoryBytes, moduleUrl, packageVersion, runtimeExports, usableBy
 import { heapLimit, memoryLimits } from "./driver/slots/memory-limits.ts";
 import { fetchBundle } from "./driver/nats/bundles.ts";
 import { ClusterConnection } from "./driver/nats/connection.ts";
-import { openJournals } from "./driver/nats/journal-messages.ts";
 import { JournalStream } from "./driver/nats/journal-stream.ts";
 import { NatsDriver } from "./driver/nats/nats-driver.ts";
 import type { ProgramRef } from "./executor/program.ts";
@@ -80,7 +79,7 @@ async function lead(
   const [[record, program], workers] = await Promise.all([
     readRecord(connection, id).then(async ({ record }) => [record, await programOf(record)] as const),
     driver.workers(),
-    openJournals(connection).then(() => journal.takeOver(jobs)),
+    journal.takeOver(jobs),
   ]);
   await leadJob({
     connection,

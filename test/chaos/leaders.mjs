@@ -41,6 +41,7 @@ makeText(input, Number(values.size) * 2 ** 20);
 const marked = new Marked();
 const { checkFinishedOnce } = await importEngine("test/checkers/finished-once.ts");
 const directory = newProject(lab, "leaders");
+process.once("exit", () => marked.living().forEach(killed));
 
 const nats = await Servers.start(Number(values.nats), directory, marked.env);
 const { url } = nats;

@@ -60,7 +60,7 @@ async function keep(n: number, state: SubmittedJob["state"], endedAt: number | n
     endedAt,
     leader: null,
     epoch: 1,
-    continuedAt: 0,
+    countedFrom: 0,
     run: null,
     error: null,
     output: null,

@@ -18,7 +18,7 @@ import { inboxOf } from "./roles.ts";
 import { checkServer, parseClusterUrl, redacted, type ClusterAddress } from "./address.ts";
 import { isConflict, isRetryable, isTooFewServers, textOf, unreachable } from "./nats-errors.ts";
 import { deleteObject, deleteObjects, keysIn, listObjects, readObject, type StoredObject } from "./stored.ts";
-import { asking } from "./streams.ts";
+import { asking, StreamMaker } from "./streams.ts";
 import { Subjects } from "./subjects.ts";
 import { within } from "./within.ts";
 
@@ -45,6 +45,7 @@ export class ClusterConnection {
   readonly address: ClusterAddress;
   readonly subjects: Subjects;
   private readonly nc: NatsConnection;
+  private readonly maker: StreamMaker;
   private readonly stores = new Map<string, Promise<ObjectStore>>();
   private bucket: Promise<KV> | null = null;
   private awaySince: number | null = null;
@@ -80,6 +81,7 @@ export class ClusterConnection {
     this.address = address;
     this.subjects = new Subjects(address.cluster);
     this.nc = nc;
+    this.maker = new StreamMaker(nc);
     void this.watch();
   }
 
@@ -284,13 +286,13 @@ export class ClusterConnection {
     }
   }
 
+  /** Makes a stream, unless it is there. */
+  async makeStream(name: string, make: (nc: NatsConnection) => Promise<unknown>): Promise<void> {
+    await this.patiently(`opening ${name}`, () => this.maker.make(name, () => make(this.nc)));
+  }
+
   private async openBucket(): Promise<KV> {
-    // Read from its leader only (`allow_direct`): a copy may not have yet what was written a moment ago.
-    this.bucket ??= new Kvm(jetstream(this.nc, { ...asking, timeout: keyMs })).create(this.subjects.bucket, {
-      history: 1,
-      replicas: this.replicas,
-      allow_direct: false,
-    });
+    this.bucket ??= this.findBucket();
     try {
       return await this.bucket;
     } catch (error) {
@@ -299,9 +301,17 @@ export class ClusterConnection {
     }
   }
 
+  private async findBucket(): Promise<KV> {
+    const { bucket } = this.subjects;
+    const buckets = new Kvm(jetstream(this.nc, { ...asking, timeout: keyMs }));
+    // Read from its leader only (`allow_direct`): a copy may not have yet what was written a moment ago.
+    const options = { history: 1, replicas: this.replicas, allow_direct: false };
+    await this.maker.make(`KV_${bucket}`, () => buckets.create(bucket, options));
+    return await buckets.open(bucket, { allow_direct: false });
+  }
+
   private async openStore(name: string): Promise<ObjectStore> {
-    const opening =
-      this.stores.get(name) ?? new Objm(jetstream(this.nc, asking)).create(name, { replicas: this.replicas });
+    const opening = this.stores.get(name) ?? this.findStore(name);
     this.stores.set(name, opening);
     try {
       return await opening;
@@ -309,6 +319,12 @@ export class ClusterConnection {
       this.stores.delete(name);
       throw error;
     }
+  }
+
+  private async findStore(name: string): Promise<ObjectStore> {
+    const stores = new Objm(jetstream(this.nc, asking));
+    await this.maker.make(`OBJ_${name}`, () => stores.create(name, { replicas: this.replicas }));
+    return await stores.open(name, false);
   }
 
   private async watch(): Promise<void> {

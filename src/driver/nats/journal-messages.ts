@@ -5,7 +5,7 @@
 import { jetstream } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
 import type { ClusterConnection } from "./connection.ts";
-import { isConflict, textOf } from "./nats-errors.ts";
+import { isConflict, isMissingStream, textOf } from "./nats-errors.ts";
 import { asking, streamsOf } from "./streams.ts";
 
 const appendTimeoutMs = 3000;
@@ -19,20 +19,11 @@ export interface JournalMessage {
 
 /** Makes the stream, if it is not there. */
 export async function openJournals(connection: ClusterConnection): Promise<void> {
-  const { subjects } = connection;
-  const { journals } = subjects;
-  await connection.use(`opening ${journals}`, async (nc) => {
+  const { subjects, replicas } = connection;
+  const name = subjects.journals;
+  await connection.makeStream(name, async (nc) => {
     const streams = await streamsOf(nc);
-    try {
-      await streams.info(journals);
-    } catch (error) {
-      if (!/stream not found|404/i.test(textOf(error))) throw error;
-      await streams.add({
-        name: journals,
-        subjects: [subjects.journal("*")],
-        num_replicas: connection.replicas,
-      });
-    }
+    await streams.add({ name, subjects: [subjects.journal("*")], num_replicas: replicas });
   });
 }
 
@@ -74,7 +65,7 @@ export async function purgeJournal(connection: ClusterConnection, job: string): 
     try {
       await streams.purge(journals, { filter: connection.subjects.journal(job) });
     } catch (error) {
-      if (!/stream not found|404/i.test(textOf(error))) throw error;
+      if (!isMissingStream(error)) throw error;
     }
   });
 }
@@ -119,7 +110,7 @@ async function nextMessage(
     try {
       return await streams.getMessage(journals, wanted as never);
     } catch (error) {
-      if (/not found|no message found|404/i.test(textOf(error))) return null;
+      if (/message not found|no message found/i.test(textOf(error))) return null;
       throw error;
     }
   });

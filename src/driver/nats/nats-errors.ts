@@ -10,6 +10,9 @@ export const isConflict = (error: unknown): boolean =>
   /wrong last sequence|key exists|10071/i.test(textOf(error)) ||
   (error as { code?: unknown } | null)?.code === 10071;
 
+/** The leader of all servers knows no such stream. It may yet: see streams.ts. */
+export const isMissingStream = (error: unknown): boolean => /stream not found/i.test(textOf(error));
+
 /** Not as many servers are up as copies are asked for. */
 export const isTooFewServers = (text: string): boolean =>
   /insufficient resources|no suitable peers|replicas > 1 not supported/i.test(text);
@@ -21,6 +24,7 @@ export function isRetryable(error: unknown): boolean {
   return (
     /Timeout|NoResponders|Disconnect|JetStreamNotEnabled|RequestError|ClosedConnection/i.test(name) ||
     /timeout|no responders|not available|temporarily|no leader|disconnect|not enabled|503|408/i.test(text) ||
+    isMissingStream(error) ||
     // Somebody makes the same with other options; or too few servers of a cluster are up to keep all copies.
     /already in use/i.test(text) ||
     /insufficient resources|no suitable peers/i.test(text)

@@ -88,7 +88,7 @@ function newRecord(id: string, command: string, submission: Submission): Submitt
     endedAt: null,
     leader: null,
     epoch: 0,
-    continuedAt: 0,
+    countedFrom: 0,
     run: null,
     error: null,
     output: null,
@@ -119,7 +119,7 @@ async function goesOn(
       endedAt: null,
       error: null,
       leader: null,
-      continuedAt: record.epoch,
+      countedFrom: record.epoch,
     };
     if ((await connection.setKey(jobKey(id), JSON.stringify(again), found.revision)) !== null) return true;
   }

@@ -28,7 +28,7 @@ export interface KeeperOptions {
 
 /** Jobs that one worker leads at a time. */
 const leadsMax = 16;
-/** Leaders of a job that died, after which it fails. */
+/** Leaders of a job that died, one after the other, in whose time nothing was finished: after so many it fails. */
 const epochsMax = 50;
 
 /** After the death of the nth process that led a job, n times so long until the next, if it did not lead it for long. */
@@ -50,8 +50,8 @@ export class JobKeeper {
   private readonly options: KeeperOptions;
   private readonly watch = new LeaseWatch();
   private readonly processes: LeadingProcesses;
-  /** Jobs that are not over, and the epochs of their last leader and of when their command went on with them. */
-  private readonly open = new Map<string, Pick<SubmittedJob, "epoch" | "continuedAt">>();
+  /** Jobs that are not over, and the epochs of their last leader and from which leaders are counted. */
+  private readonly open = new Map<string, Pick<SubmittedJob, "epoch" | "countedFrom">>();
   private readonly led = new Map<string, Led>();
   private readonly places: LeadPlaces;
   private stopWatching: () => void = () => {};
@@ -74,7 +74,7 @@ export class JobKeeper {
       const record = text === null ? null : recordIn(text);
       if (record?.state === "queued" && !this.open.has(id)) this.lookSoon();
       if (record === null || isOver(record)) this.open.delete(id);
-      else this.open.set(id, { epoch: record.epoch, continuedAt: record.continuedAt });
+      else this.open.set(id, { epoch: record.epoch, countedFrom: record.countedFrom });
     });
     void this.lookForEver();
     this.processes.start();
@@ -122,7 +122,7 @@ export class JobKeeper {
 
   private async tryToLead(
     id: string,
-    { epoch, continuedAt }: Pick<SubmittedJob, "epoch" | "continuedAt">,
+    { epoch, countedFrom }: Pick<SubmittedJob, "epoch" | "countedFrom">,
   ): Promise<void> {
     const { options, connection } = this;
     const lost = (): void => void this.led.get(id)?.child.kill("SIGKILL");
@@ -130,7 +130,7 @@ export class JobKeeper {
     // One that was over once, and goes on, has a lease that begins anew: its epochs do not.
     const lease = await Lease.take(connection, leaseKey(id), worker, this.watch, lost, epoch);
     if (lease === null) return;
-    if (lease.epoch - continuedAt > epochsMax) return await this.giveUp(id, lease);
+    if (lease.epoch - countedFrom > epochsMax) return await this.giveUp(id, lease);
     const place = `${id}-${lease.epoch}`;
     let directory: string;
     try {
@@ -159,7 +159,10 @@ export class JobKeeper {
   }
 
   private async giveUp(id: string, lease: Lease): Promise<void> {
-    const error = new ShoalError("CLUSTER_FAILED", `${epochsMax} processes that led the job have died`);
+    const error = new ShoalError(
+      "CLUSTER_FAILED",
+      `${epochsMax} processes that led the job have died, and nothing was finished meanwhile`,
+    );
     await changeRecord(this.connection, id, (record) => ({
       ...record,
       state: "failed",

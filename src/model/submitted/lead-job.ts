@@ -58,6 +58,7 @@ export async function leadJob(request: LeadRequest): Promise<void> {
   }));
   if (begun.state !== "running") return; // it is over: the leader before this one died after that
   let progressAt = 0;
+  const noteProgress = notingProgress(connection, record.id, epoch);
   let ended: Partial<SubmittedJob>;
   try {
     const result = await runProgram({
@@ -72,6 +73,7 @@ export async function leadJob(request: LeadRequest): Promise<void> {
         signal: cancelling.signal,
         onNote: (note) => say({ note }),
         onProgress: (progress) => {
+          noteProgress(progress.tasks.finished);
           if (performance.now() - progressAt < progressEveryMs) return;
           progressAt = performance.now();
           say({ progress });
@@ -96,6 +98,22 @@ export async function leadJob(request: LeadRequest): Promise<void> {
   }));
   say({ over: true });
   await connection.flush();
+}
+
+/** With the number of finished tasks, as it changes: once there are more, leaders that died before count no more. */
+export function notingProgress(
+  connection: ClusterConnection,
+  id: string,
+  epoch: number,
+): (finished: number) => void {
+  let least = Infinity;
+  let isNoted = false;
+  return (finished) => {
+    least = Math.min(least, finished);
+    if (isNoted || finished === least) return;
+    isNoted = true;
+    changeRecord(connection, id, (now) => ({ ...now, countedFrom: epoch })).catch(() => {}); // the next one notes it
+  };
 }
 
 async function succeeded(

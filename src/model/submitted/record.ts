@@ -38,8 +38,8 @@ export interface SubmittedJob {
   /** The worker's process that leads it, or led it last (its id may change meanwhile); how many have. */
   readonly leader: { readonly host: string; readonly pid: number } | null;
   readonly epoch: number;
-  /** The epoch in which it was over, and its command went on with it; 0: it never was. */
-  readonly continuedAt: number;
+  /** Leaders that died are counted from this epoch: the last in which a task was finished, or its command went on with it. */
+  readonly countedFrom: number;
   /** Why no worker takes part in it; null, or absent: some do, or it does not run. */
   readonly waits?: string | null;
   /** Of the run, once it has begun. */
@@ -104,7 +104,7 @@ function isRecord(
 ): value is Readonly<Record<string, unknown>> & SubmittedJob {
   if (value === null || value["format"] !== 1 || !states.has(value["state"])) return false;
   const { id, description, bundle, directory, parameters, options, submittedAt, endedAt, leader } = value;
-  const { epoch, run, error, output, hasValue, command, mounts, continuedAt, waits = null } = value;
+  const { epoch, run, error, output, hasValue, command, mounts, countedFrom, waits = null } = value;
   return (
     isJobId(id) &&
     isObject(description) &&
@@ -120,7 +120,7 @@ function isRecord(
     (leader === null ||
       (isObject(leader) && typeof leader["host"] === "string" && Number.isSafeInteger(leader["pid"]))) &&
     Number.isSafeInteger(epoch) &&
-    Number.isSafeInteger(continuedAt) &&
+    Number.isSafeInteger(countedFrom) &&
     isTextOrNull(run) &&
     isTextOrNull(waits) &&
     (error === null || isError(error)) &&

@@ -38,7 +38,7 @@ const record = (id: string, more: Partial<SubmittedJob>): SubmittedJob => ({
   endedAt: null,
   leader: null,
   epoch: 0,
-  continuedAt: 0,
+  countedFrom: 0,
   run: null,
   error: null,
   output: null,
@@ -103,7 +103,7 @@ export async function atRecords(): Promise<Victim> {
       } else if (index < records.length + said.length) wire.give(wire.subjects.said("s2"), bytes);
       else {
         wire.change(leaseKey("s1"), text);
-        await keeper["tryToLead"]("s1", { epoch: 0, continuedAt: 0 }).catch((error: unknown) => {
+        await keeper["tryToLead"]("s1", { epoch: 0, countedFrom: 0 }).catch((error: unknown) => {
           if (!isShoalError(error)) throw error;
         });
       }
