@@ -32,3 +32,6 @@ export function sometimes(n: number): number {
 export function endThread(): void {
   (process as unknown as { reallyExit(code: number): void }).reallyExit(9);
 }
+
+/** One byte of a table. */
+export const at = (table: Uint8Array, n: number): number | undefined => table[n];

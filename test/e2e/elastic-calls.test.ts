@@ -4,13 +4,14 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { pathToFileURL } from "node:url";
 import { shoal as built } from "../kit/built.ts";
-import { startNats, type NatsServer } from "../kit/nats.ts";
+import { freePort, startNats, type NatsServer } from "../kit/nats.ts";
 import { until } from "../kit/processes.ts";
 import { Project, type Running } from "./harness.ts";
 
 interface Module {
   where(n: number): { n: number; pid: number };
   waits(gate: string): Promise<number>;
+  looksAt(table: Uint8Array, n: number): { value: number; isShared: boolean };
 }
 
 const moduleText = `
@@ -21,6 +22,7 @@ export function where(n) {
   while (performance.now() < until);
   return { n, pid: process.pid };
 }
+export const looksAt = (table, n) => ({ value: table[n], isShared: table.buffer instanceof SharedArrayBuffer });
 export async function waits(gate) {
   while (!existsSync(gate)) await setTimeout(5);
   return process.pid;
@@ -39,8 +41,8 @@ class Lab {
   private readonly workers: Running[] = [];
   private readonly clients: Awaited<ReturnType<typeof built.connect>>[] = [];
 
-  constructor(name: string) {
-    this.url = `${server.url}/${name}`;
+  constructor(name: string, { url } = server) {
+    this.url = `${url}/${name}`;
   }
 
   async worker(...options: string[]): Promise<Running> {
@@ -54,8 +56,8 @@ class Lab {
   async client(options: { slotWaitMs?: number; onOutput?: (text: string) => void } = {}) {
     const shoal = await built.connect(this.url, { stateDir: this.project.at("state"), ...options });
     this.clients.push(shoal);
-    const { where, waits } = shoal.use<Module>(pathToFileURL(this.project.at("work.ts")));
-    return { shoal, where, waits };
+    const { where, waits, looksAt } = shoal.use<Module>(pathToFileURL(this.project.at("work.ts")));
+    return { shoal, where, waits, looksAt };
   }
 
   async close(): Promise<void> {
@@ -162,3 +164,30 @@ test("clients share a worker's call slots: each gets its share, who gets none is
     await lab.close();
   }
 }, 120_000);
+
+test("shared() reaches a worker once, whatever calls are given it, and its slots see the same memory", async () => {
+  const monitor = await freePort();
+  const own = await startNats(["-m", String(monitor)]);
+  const lab = new Lab("broadcast", own);
+  try {
+    await lab.worker("--slots", "2");
+    const { shoal, looksAt } = await lab.client();
+    const table = built.shared(new Uint8Array(4_000_000).map((_, n) => n));
+    const bytesIn = async () => {
+      const figures = await (await fetch(`http://127.0.0.1:${monitor}/varz`)).json();
+      return (figures as { in_bytes: number }).in_bytes;
+    };
+    await until("both slots take calls", async () => {
+      await looksAt(new Uint8Array(1), 0);
+      return shoal.callFigures()!.slots === 2;
+    });
+    const before = await bytesIn();
+    const seen = await Promise.all(Array.from({ length: 40 }, (_, n) => looksAt(table, 1000 * n)));
+    expect(seen).toEqual(Array.from({ length: 40 }, (_, n) => ({ value: (1000 * n) % 256, isShared: true })));
+    // Once, and again what was not acknowledged in time.
+    expect((await bytesIn()) - before).toBeLessThan(3 * table.length);
+  } finally {
+    await lab.close();
+    await own.close();
+  }
+}, 60_000);

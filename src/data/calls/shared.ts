@@ -16,7 +16,8 @@ type Numbers =
 /**
  * A copy of `data` in memory that slots share: given to calls, it is not copied again, however many there are. It is
  * for reading: what one slot would write, all others would see at once. An ArrayBuffer becomes a Uint8Array. (Slots that
- * are processes cannot share memory: they get copies.)
+ * are processes cannot share memory: they get copies. On a cluster each worker gets one, as it was when it was first given to a
+ * call there.)
  *
  * Errors: VALUE_INVALID for anything but bytes and typed arrays.
  *

@@ -1,7 +1,8 @@
 // One end of the conversation between the coordinator and a worker, over a network that may lose, double and reorder:
 // what is said arrives in the order of saying, at least once, as long as both ends live. README.md here tells the rules.
 //
-//   - What is said is numbered; what is not acknowledged within `resendTicks` is said again.
+//   - What is said is numbered; what is not acknowledged is said again when `resendTicks` have passed since then and since
+//     anything was acknowledged last: while the other end hears more and more of much, nothing of it is lost.
 //   - Each frame acknowledges all that has arrived in order. Early frames wait for those before them.
 //   - A tick without anything to say again sends a bare frame: that is the heartbeat.
 //   - Silence is counted in ticks of one's own, not in time: a process that was stopped has not ticked, and so does not
@@ -20,7 +21,7 @@ export interface SessionFrame<Body> {
 interface Unacknowledged<Body> {
   readonly seq: number;
   readonly body: Body;
-  age: number;
+  readonly saidAt: number;
 }
 
 const resendTicks = 2;
@@ -34,6 +35,9 @@ export class Session<Out, In> {
   private lastSent = 0;
   private received = 0;
   private silent = 0;
+  private ticks = 0;
+  /** Of the last acknowledgement of something new. */
+  private heardAt = 0;
   private isOpen = true;
   private readonly unacknowledged: Unacknowledged<Out>[] = [];
   private readonly early = new Map<number, In>();
@@ -61,13 +65,17 @@ export class Session<Out, In> {
 
   say(body: Out): void {
     const seq = ++this.lastSent;
-    this.unacknowledged.push({ seq, body, age: 0 });
+    this.unacknowledged.push({ seq, body, saidAt: this.ticks });
     this.transmit({ seq, ack: this.received, body });
   }
 
   hear({ seq, ack, body }: SessionFrame<In>): void {
     this.silent = 0;
-    while (this.unacknowledged.length > 0 && this.unacknowledged[0]!.seq <= ack) this.unacknowledged.shift();
+    if (this.unacknowledged.length > 0 && this.unacknowledged[0]!.seq <= ack) {
+      const rest = this.unacknowledged.findIndex((said) => said.seq > ack);
+      this.unacknowledged.splice(0, rest === -1 ? Infinity : rest);
+      this.heardAt = this.ticks;
+    }
     if (body === null) return;
     if (seq <= this.received) {
       if (this.redelivers) this.deliver(body);
@@ -88,9 +96,11 @@ export class Session<Out, In> {
   /** Once in a heartbeat. */
   tick(): void {
     this.silent++;
+    this.ticks++;
     let isHeard = false;
     for (const said of this.unacknowledged) {
-      if (++said.age % resendTicks !== 0) continue;
+      const age = this.ticks - Math.max(said.saidAt, this.heardAt);
+      if (age === 0 || age % resendTicks !== 0) continue;
       this.transmit({ seq: said.seq, ack: this.received, body: said.body });
       isHeard = true;
     }

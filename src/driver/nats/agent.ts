@@ -2,28 +2,26 @@
 // part in one job at a time, the first that it hears of while it is free.
 //
 // Not here: the work on a job (job-seat.ts), who decides (the job's coordinator).
-// Owner of: the worker's id, its slots, its block server, its directories, whether it is draining.
+// Owner of: the worker's id, its slots, its block server, whether it is draining.
 
-import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import path from "node:path";
-import { workerId, type AttemptId, type WorkerId } from "../../base/ids.ts";
+import { workerId, type WorkerId } from "../../base/ids.ts";
 import { ShoalError } from "../../errors.ts";
 import type { ProgramRef } from "../../executor/program.ts";
 import { SlotPool, type SlotPoolOptions } from "../slots/slot-pool.ts";
 import { LeasedSlots } from "./calls/leased-slots.ts";
-import type { LeaseRequest } from "./calls/lease-wire.ts";
 import { BlockServer, type BlockPlace } from "./block-server.ts";
 import { fetchBundle } from "./bundles.ts";
 import { defaultTimes } from "./cluster-run.ts";
 import { ClusterConnection, protocolVersion } from "./connection.ts";
+import { parseRequest, parseWho, type AgentAnswer, type AgentRequest } from "./agent-requests.ts";
 import type { WhoRequest, WorkerInfo } from "./held.ts";
-import { isCount } from "./frame-bodies.ts";
 import { JobSeat } from "./job-seat.ts";
 import { sayGone, sayPresent } from "./present.ts";
 import { within } from "./within.ts";
-import { isRunId, objectInBytes } from "./json.ts";
 import { WorkerPlace } from "./worker-place.ts";
+import { WorkerRuns } from "./worker-runs.ts";
 import { watchOver } from "./over.ts";
 import { parseOpenJob, type OpenJob } from "./open-job.ts";
 
@@ -49,23 +47,10 @@ export interface AgentOptions extends Omit<SlotPoolOptions, "onPrint"> {
   readonly onNote: (line: string) => void;
 }
 
-/** What one worker can be asked, and its answer. */
-export type AgentRequest = { readonly kind: "drain" } | LeaseRequest;
-
-export type AgentAnswer =
-  | {
-      readonly ok: true;
-      /** The lease waits until a slot is free. */
-      readonly waits?: boolean;
-    }
-  | { readonly ok: false; readonly why: string };
-
 /** Runs that are remembered as over, so that a late announcement is not taken for a new one; and what was noted. */
 const overMax = 1000;
 /** A worker that leaves waits so long for the server to know. */
 const goneMs = 2000;
-/** Files of a run that nobody has spoken of for so long are deleted. */
-const staleMs = 3_600_000;
 
 export class Agent {
   private readonly options: AgentOptions;
@@ -74,6 +59,7 @@ export class Agent {
   private readonly blocks: BlockServer;
   private readonly leases: LeasedSlots;
   private readonly place: WorkerPlace;
+  private readonly runs: WorkerRuns;
   private readonly over = new Set<string>();
   private readonly noted = new Set<string>();
   private readonly startedAt = performance.now();
@@ -111,6 +97,7 @@ export class Agent {
     this.id = id;
     this.pool = new SlotPool({ ...options, onPrint: () => {} });
     this.place = new WorkerPlace(options.directory);
+    this.runs = new WorkerRuns(options.directory);
     const { isolation, heapBytes, callSlots, directory, runtime } = options;
     this.leases = new LeasedSlots(connection, {
       isolation,
@@ -162,7 +149,7 @@ export class Agent {
 
   private async begin(): Promise<void> {
     const { subjects } = this.connection;
-    this.sweep();
+    this.runs.sweep();
     const before = this.place.deadOne();
     if (before !== null) {
       this.connection.publish(subjects.exited, before);
@@ -188,10 +175,9 @@ export class Agent {
   /** Those runs are over: their blocks, if some are here, are not wanted any more. */
   private forget(runs: readonly string[]): void {
     for (const run of runs) {
-      const folder = path.join(this.options.directory, "runs", run);
-      if (this.seat?.options.job.run === run || !existsSync(folder)) continue;
+      if (this.seat?.options.job.run === run || !this.runs.has(run)) continue;
       this.blocks.forget(run);
-      rmSync(folder, { recursive: true, force: true });
+      this.runs.delete(run);
     }
   }
 
@@ -255,7 +241,7 @@ export class Agent {
     const file =
       bundle === null ? null : await fetchBundle(this.connection, bundle, path.join(directory, "bundles"));
     const program = programOf(data, file);
-    const scratch = path.join(directory, "runs", job.run);
+    const scratch = this.runs.folderOf(job.run);
     const { heartbeatMs } = job;
     const { lostTicks, fenceTicks } = defaultTimes;
     this.blocks.serve(job.run, { scratch, secret: job.secret });
@@ -344,24 +330,8 @@ export class Agent {
       rssBytes: process.memoryUsage.rss(),
       upSeconds: Math.round((performance.now() - this.startedAt) / 1000),
       url: this.blocks.url,
-      ...(run === undefined ? {} : { blocks: this.blocksOf(run) }),
+      ...(run === undefined ? {} : { blocks: this.runs.blocksOf(run) }),
     };
-  }
-
-  private blocksOf(run: string): (readonly [AttemptId, number])[] {
-    const folder = path.join(this.options.directory, "runs", run, "blocks");
-    if (!existsSync(folder)) return [];
-    return readdirSync(folder).map((name) => [name as AttemptId, statSync(path.join(folder, name)).size]);
-  }
-
-  /** What earlier workers of this directory left behind, if nobody can want it any more. */
-  private sweep(): void {
-    const runs = path.join(this.options.directory, "runs");
-    if (!existsSync(runs)) return;
-    for (const name of readdirSync(runs)) {
-      const run = path.join(runs, name);
-      if (Date.now() - statSync(run).mtimeMs > staleMs) rmSync(run, { recursive: true, force: true });
-    }
   }
 }
 
@@ -379,25 +349,3 @@ async function listen(place: BlockPlace): Promise<BlockServer> {
 
 const newId = async (connection: ClusterConnection): Promise<WorkerId> =>
   workerId(await connection.nextNumber("worker"));
-
-function parseRequest(bytes: Uint8Array): AgentRequest | null {
-  const request = objectInBytes(bytes);
-  if (request?.["kind"] === "drain") return { kind: "drain" };
-  if (request?.["kind"] !== "lease") return null;
-  const { lease, heartbeatMs, client, elsewhere } = request;
-  const isWell =
-    typeof lease === "string" &&
-    /^[0-9a-f]{24}$/.test(lease) &&
-    typeof heartbeatMs === "number" &&
-    heartbeatMs >= 10 &&
-    heartbeatMs <= 60_000 &&
-    typeof client === "string" &&
-    /^[0-9a-f]{24}$/.test(client) &&
-    isCount(elsewhere);
-  return isWell ? { kind: "lease", lease, heartbeatMs, client, elsewhere } : null;
-}
-
-function parseWho(bytes: Uint8Array): WhoRequest {
-  const run = objectInBytes(bytes)?.["run"];
-  return isRunId(run) ? { run } : {};
-}

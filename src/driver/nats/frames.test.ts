@@ -1,7 +1,7 @@
 // What of a message is believed, case by case; test/chaos/frames.ts gives mutated ones to their receivers.
 
 import { describe, expect, test } from "vitest";
-import { argsOf, BodyWriter, readDown } from "./calls/lease-body.ts";
+import { argsOf, BodyWriter, readDown, invokeOf } from "./calls/lease-body.ts";
 import { isFromWorker, isToWorker } from "./frame-bodies.ts";
 import { FrameReader } from "./frames.ts";
 import { objectIn } from "./json.ts";
@@ -78,6 +78,7 @@ describe("bodies", () => {
         body,
         (message) => heard.push(message),
         (call) => heard.push(argsOf(call)),
+        (call) => heard.push(invokeOf(call, () => new SharedArrayBuffer(1))),
       );
       return heard;
     };

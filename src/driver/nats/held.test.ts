@@ -14,6 +14,8 @@ const answer = (worker: string): Uint8Array =>
       slots: 2,
       busy: 0,
       leased: 0,
+      callsWaiting: 0,
+      callSlots: 8,
       labels: {},
       run: null,
       isDraining: false,

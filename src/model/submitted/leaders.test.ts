@@ -16,7 +16,7 @@ const record: SubmittedJob = {
   bundle: "0".repeat(64),
   data: {},
   directory: "/",
-  mounts: { mounts: [], s3: { endpoint: null, region: null } },
+  mounts: { mounts: [], stores: {} },
   parameters: {},
   options: {},
   state: "running",

@@ -13,7 +13,7 @@ import { newMeter } from "../../../src/data/contract.ts";
 import { defaultLimits } from "../../../src/core/types.ts";
 import type { Envelope } from "../../../src/driver/links/door.ts";
 import type { FromWorker, ToWorker } from "../../../src/driver/links/messages.ts";
-import { argsOf, BodyWriter, readDown } from "../../../src/driver/nats/calls/lease-body.ts";
+import { argsOf, BodyWriter, readDown, invokeOf } from "../../../src/driver/nats/calls/lease-body.ts";
 import { LeaseEnd } from "../../../src/driver/nats/calls/lease-end.ts";
 import { encodeFrame as encodePiece, type Down } from "../../../src/driver/nats/calls/lease-wire.ts";
 import { ClusterRun } from "../../../src/driver/nats/cluster-run.ts";
@@ -309,6 +309,7 @@ export function atLease(): Promise<Victim> {
           body,
           (message) => void heard.push(message),
           (call) => void argsOf(call),
+          (call) => void invokeOf(call, () => new SharedArrayBuffer(8)),
         ),
       lost: () => end!.close(),
     });

@@ -5,7 +5,8 @@ import { serialize } from "node:v8";
 import { expect, test } from "vitest";
 import { wrapAll } from "../../../data/calls/buffers.ts";
 import { writeValue } from "../../../data/calls/values.ts";
-import { argsOf, BodyWriter, formOf, readDown, readUp } from "./lease-body.ts";
+import { argsOf, BodyWriter, formOf, readDown, readUp, invokeOf } from "./lease-body.ts";
+import { SharedCopies, type Waiter } from "./shared-copies.ts";
 import { PieceReader, toPieces, type Down, type Up } from "./lease-wire.ts";
 
 const ticket = fc.integer({ min: 0, max: 2 ** 31 - 1 });
@@ -31,6 +32,16 @@ const down: fc.Arbitrary<Down> = fc.oneof(
   fc.constant({ kind: "end-slot" as const }),
 );
 
+interface SharedArgs {
+  readonly table: Uint8Array;
+  readonly same: Uint8Array;
+  readonly bytes: Uint8Array;
+  readonly numbers: readonly Float64Array[];
+}
+
+const large = [100_000, 70_000].map((bytes) => new SharedArrayBuffer(bytes));
+const memoryOf = (number: number): SharedArrayBuffer => large[number - 1]!;
+
 /** What the worker reads; calls that came as bytes as the messages that they were. */
 function readAll(body: Uint8Array): Down[] {
   const read: Down[] = [];
@@ -41,6 +52,7 @@ function readAll(body: Uint8Array): Down[] {
       const { ticket, target } = call;
       read.push({ kind: "invoke", ticket, target, form: formOf(call), args: argsOf(call) });
     },
+    (call) => read.push(invokeOf(call, memoryOf)),
   );
   return read;
 }
@@ -100,4 +112,65 @@ test("what cannot be sent is refused, and leaves no trace", () => {
   const args = [() => {}];
   expect(() => writer.message({ kind: "invoke", ticket: 1, target: 1, form: "call", args })).toThrow();
   expect(writer.size).toBe(0);
+});
+
+test("of large shared memory only which it is travels; of all else what v8.serialize gives", () => {
+  new Uint8Array(large[0]!)[7] = 3;
+  const table = new Uint8Array(large[0]!, 7, 10);
+  const args: [SharedArgs, ...unknown[]] = [
+    { table, numbers: [new Float64Array(large[1]!, 8)], bytes: new Uint8Array([1, 2]), same: table },
+    Buffer.from("abc"),
+    new Int16Array([5]),
+    new Uint8Array(new SharedArrayBuffer(4)).fill(9),
+  ];
+  const writer = new BodyWriter((memory) => large.indexOf(memory) + 1);
+  const said = { kind: "invoke", ticket: 7, target: 1, form: "call", args } as const;
+  writer.message(said);
+  writer.message({ kind: "take-back", ticket: 7 });
+  const body = writer.take();
+  expect(body.length).toBeLessThan(1000);
+  const [read, next] = readAll(body) as [{ args: unknown[] }, Down];
+  const [got, buffer, ...small] = read.args as [SharedArgs, Buffer, Int16Array, Uint8Array];
+  expect(got.table).toEqual(table);
+  expect([got.table.buffer, got.same, got.numbers[0]!.buffer]).toEqual([large[0], got.table, large[1]]);
+  expect([got.table.buffer === large[0], got.numbers[0]!.buffer === large[1]]).toEqual([true, true]);
+  expect(got.numbers[0]!.length).toBe(8749);
+  expect(buffer).toEqual(Buffer.from("abc"));
+  expect(small.flatMap((view) => [...view])).toEqual([5, 9, 9, 9, 9]);
+  expect(next).toEqual({ kind: "take-back", ticket: 7 });
+  const refers: (readonly number[])[] = [];
+  readDown(
+    body,
+    () => {},
+    () => {},
+    (call) => refers.push(call.refers),
+  );
+  expect(refers).toEqual([[1, 2]]);
+});
+
+test("shared memory at a worker: asked for once, by another lease when the one that asked has ended", () => {
+  const copies = new SharedCopies();
+  const said: string[] = [];
+  const lease = (name: string): Waiter => ({
+    want: (number: number) => void said.push(`${name} wants ${number}`),
+    sharedCame: () => void said.push(`${name} goes on`),
+    waitsFor: () => true,
+  });
+  const [a, b, c] = [lease("a"), lease("b"), lease("c")];
+  for (const one of [a, b, c]) copies.begin("client", one);
+  copies.want("client", 1, a);
+  copies.want("client", 1, b);
+  expect(said).toEqual(["a wants 1"]);
+  copies.end("client", a);
+  expect(said.splice(0)).toEqual(["a wants 1", "b wants 1"]);
+  copies.put("client", 1, Uint8Array.of(1, 2, 3));
+  expect(said.splice(0)).toEqual(["b goes on", "c goes on"]);
+  expect([...new Uint8Array(copies.get("client", 1)!)]).toEqual([1, 2, 3]);
+  expect(copies.get("another", 1)).toBeNull();
+  copies.drop("client", 1);
+  expect(copies.get("client", 1)).toBeNull();
+  copies.put("client", 2, Uint8Array.of(1));
+  for (const one of [b, c]) copies.end("client", one);
+  copies.begin("client", a);
+  expect(copies.get("client", 2), "the client had left").toBeNull();
 });

@@ -6,6 +6,8 @@
 //   take-back     4 · ticket u32
 //   taken-back    5 · ticket u32
 //   kept          6 · ticket u32
+//   sharing       7 · ticket u32 · length u32 of the rest · count u16 · which shared memory it needs f64 … · an invoke
+//                 (shared-values.ts)
 //
 // Small arguments and results travel as they are in the memory that a slot's thread shares (data/calls/values.ts): the
 // worker's agent copies bytes and makes no values of them, or it could not keep up with the calls of its slots.
@@ -18,11 +20,21 @@ import { readValue, readValues, writeValues, type ValueBytes } from "../../../da
 import { callForms, type CallForm, type FromCallSlot, type ToCallSlot } from "../../../protocol/calls.ts";
 import { payloadMax } from "../../slots/calls/shared-calls.ts";
 import type { Down, Up } from "./lease-wire.ts";
+import { deserializeSharing, serializeSharing, type NumberOf } from "./shared-values.ts";
 
-const kinds = { message: 1, call: 2, result: 3, "take-back": 4, "taken-back": 5, kept: 6 } as const;
+const kinds = {
+  message: 1,
+  call: 2,
+  result: 3,
+  "take-back": 4,
+  "taken-back": 5,
+  kept: 6,
+  sharing: 7,
+} as const;
 const callHead = 12;
 const resultHead = 11;
 const ticketRecord = 5;
+const sharingHead = 11;
 const firstBytes = 512;
 
 type Invoke = ToCallSlot & { readonly kind: "invoke" };
@@ -31,6 +43,12 @@ export class BodyWriter implements ValueBytes {
   bytes = Buffer.allocUnsafe(firstBytes);
   view = viewOf(this.bytes);
   private length = 0;
+  private readonly numberOf: NumberOf | null;
+
+  /** `numberOf` numbers shared memory, which is then only referred to. */
+  constructor(numberOf: NumberOf | null = null) {
+    this.numberOf = numberOf;
+  }
 
   /** Bytes that are written and not taken. */
   get size(): number {
@@ -45,7 +63,7 @@ export class BodyWriter implements ValueBytes {
       case "kept":
         return this.ticket(message.kind, message.ticket);
       case "invoke":
-        if (this.invoke(message)) return;
+        if (this.invoke(message) || this.sharing(message)) return;
     }
     const body = serialize(message);
     const at = this.claim(kinds.message, ticketRecord + body.length);
@@ -91,6 +109,26 @@ export class BodyWriter implements ValueBytes {
     return true;
   }
 
+  /** False: it refers to no shared memory. Else written, also when that is large. */
+  private sharing(message: Invoke): boolean {
+    if (this.numberOf === null || !message.args.some(isObject)) return false;
+    const { bytes, refers } = serializeSharing(message, this.numberOf);
+    if (refers.length === 0) {
+      const at = this.claim(kinds.message, ticketRecord + bytes.length);
+      this.view.setUint32(at + 1, bytes.length, true);
+      this.bytes.set(bytes, at + ticketRecord);
+      return true;
+    }
+    const numbers = 8 * refers.length;
+    const at = this.claim(kinds.sharing, sharingHead + numbers + bytes.length);
+    this.view.setUint32(at + 1, message.ticket, true);
+    this.view.setUint32(at + 5, 2 + numbers + bytes.length, true);
+    this.view.setUint16(at + 9, refers.length, true);
+    for (const [n, number] of refers.entries()) this.view.setFloat64(at + sharingHead + 8 * n, number, true);
+    this.bytes.set(bytes, at + sharingHead + numbers);
+    return true;
+  }
+
   private claim(kind: number, length: number): number {
     this.need(length);
     const at = this.length;
@@ -117,6 +155,19 @@ export interface WrittenCall {
   readonly args: Uint8Array;
 }
 
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
+
+/** A call that refers to shared memory. Its own, not the body's. */
+export interface SharingCall {
+  readonly ticket: number;
+  readonly refers: readonly number[];
+  /** For `invokeOf`. */
+  readonly bytes: Uint8Array;
+}
+
+export const invokeOf = ({ bytes }: SharingCall, memoryOf: (number: number) => SharedArrayBuffer): Invoke =>
+  requireKind(deserializeSharing(bytes, memoryOf)) as Invoke;
+
 export const argsOf = ({ args }: WrittenCall): unknown[] => readValues(asValueBytes(args), 0);
 
 export const formOf = ({ form }: WrittenCall): CallForm => callForms[form]!;
@@ -126,8 +177,20 @@ export function readDown(
   body: Uint8Array,
   message: (down: Down) => void,
   call: (call: WrittenCall) => void,
+  sharing: (call: SharingCall) => void,
 ): void {
   read(body, (kind, at, { view }) => {
+    if (kind === kinds.sharing) {
+      const count = view.getUint16(at + 9, true);
+      const from = at + sharingHead + 8 * count;
+      const to = at + lengthOf(kind, at, view);
+      if (from > to) throw new RangeError("a record is too short");
+      return sharing({
+        ticket: view.getUint32(at + 1, true),
+        refers: Array.from({ length: count }, (_, n) => view.getFloat64(at + sharingHead + 8 * n, true)),
+        bytes: body.slice(from, to),
+      });
+    }
     if (kind !== kinds.call) return message(messageOf(kind, at, body, view) as Down);
     const length = view.getUint16(at + 10, true);
     const args = body.subarray(at + callHead, at + callHead + length);
@@ -170,6 +233,8 @@ function lengthOf(kind: number, at: number, view: DataView): number {
       return callHead + view.getUint16(at + 10, true);
     case kinds.result:
       return resultHead + view.getUint16(at + 9, true);
+    case kinds.sharing:
+      return 9 + view.getUint32(at + 5, true);
     case kinds["take-back"]:
     case kinds["taken-back"]:
     case kinds.kept:

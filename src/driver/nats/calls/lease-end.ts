@@ -9,6 +9,7 @@ import { Session } from "../../links/session.ts";
 import type { ClusterConnection } from "../connection.ts";
 import { PatientTimers } from "../patient-timers.ts";
 import { BodyWriter } from "./lease-body.ts";
+import type { NumberOf } from "./shared-values.ts";
 import {
   decodeFrame,
   encodeFrame,
@@ -26,6 +27,8 @@ export interface LeaseEndOptions {
   readonly heartbeatMs: number;
   /** Heartbeats of silence after which the other end counts as gone. */
   readonly lostTicks: number;
+  /** Numbers shared memory of what is said, which is then only referred to. Absent: it is copied. */
+  readonly numberOf?: NumberOf;
   readonly said: (body: Uint8Array) => void;
   readonly lost: (why: string) => void;
 }
@@ -37,13 +40,14 @@ export class LeaseEnd {
   private readonly reader = new PieceReader();
   private readonly timers: PatientTimers;
   private readonly unsubscribe: () => void;
-  private readonly writer = new BodyWriter();
+  private readonly writer: BodyWriter;
   private isFlushing = false;
   private isClosed = false;
 
   constructor(connection: ClusterConnection, options: LeaseEndOptions) {
     this.connection = connection;
     this.options = options;
+    this.writer = new BodyWriter(options.numberOf);
     this.timers = new PatientTimers(connection);
     this.session = new Session<Piece, Piece>(
       (frame) => connection.publish(options.say, encodeFrame(frame)),

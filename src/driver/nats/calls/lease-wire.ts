@@ -16,12 +16,18 @@ export type Down =
   | ToSlot
   | { readonly kind: "end-slot" }
   /** The client has so many slots of other workers. */
-  | { readonly kind: "holds"; readonly elsewhere: number };
+  | { readonly kind: "holds"; readonly elsewhere: number }
+  /** Shared memory that was wanted. */
+  | { readonly kind: "shared"; readonly number: number; readonly bytes: Uint8Array }
+  /** Nobody refers to it any more. */
+  | { readonly kind: "drop-shared"; readonly number: number };
 /** From the slot to the client. */
 export type Up =
   | FromSlot
   /** The worker wants it back: what has begun may end. */
   | { readonly kind: "ask-back" }
+  /** Calls wait for shared memory that is not here. */
+  | { readonly kind: "want-shared"; readonly number: number }
   /** The last word. `isRefused`: it waited for a slot, and gets none. */
   | { readonly kind: "slot-ended"; readonly end: BodyEnd & { readonly isRefused?: true } };
 

@@ -4,18 +4,19 @@
 //
 // Not here: who gets a slot (core/lender), who calls what (the client's dispatcher). Owner of: the slot's body.
 
-import type { FromSlot } from "../../../protocol/slot.ts";
+import type { FromSlot, ToSlot } from "../../../protocol/slot.ts";
 import type { BodyEnd, Isolation, SlotBody } from "../../slots/slot-body.ts";
 import { SlotProcess } from "../../slots/slot-process.ts";
 import { SlotThread } from "../../slots/slot-thread.ts";
 import type { ToCallSlot } from "../../../protocol/calls.ts";
 import { ShoalError, toErrorData } from "../../../errors.ts";
 import type { Deck } from "./deck.ts";
-import { readDown } from "./lease-body.ts";
+import { invokeOf, readDown, type SharingCall } from "./lease-body.ts";
 import { LeaseEnd, type LeaseEndOptions } from "./lease-end.ts";
 import type { ClusterConnection } from "../connection.ts";
 import type { Down } from "./lease-wire.ts";
 import { QueueDeck } from "./queue-deck.ts";
+import type { SharedCopies, Waiter } from "./shared-copies.ts";
 import { SharedDeck } from "./shared-deck.ts";
 
 export interface LeasedSlotOptions {
@@ -25,6 +26,9 @@ export interface LeasedSlotOptions {
   readonly doorbell: Int32Array;
   /** The function, as it is on this machine. */
   readonly localize: (message: Define) => Promise<Define>;
+  readonly client: string;
+  /** Shared memory of clients. */
+  readonly shared: SharedCopies;
   /** How many slots the client has elsewhere. */
   readonly holds: (elsewhere: number) => void;
 }
@@ -38,13 +42,15 @@ interface Running {
   readonly deck: Deck;
 }
 
-export class LeasedSlot {
+export class LeasedSlot implements Waiter {
   readonly ended: Promise<void>;
   private readonly options: LeasedSlotOptions;
   private readonly end_: LeaseEnd;
   private running: Running | null = null;
   private conclude: (end: BodyEnd & { readonly isRefused?: true }) => void = () => {};
   private isOver = false;
+  /** Calls that wait for shared memory, by ticket. */
+  private readonly early = new Map<number, SharingCall>();
   /** Calls that came, and that had come at the last look. */
   private calls = 0;
   private seenCalls = 0;
@@ -64,11 +70,30 @@ export class LeasedSlot {
       this.conclude = (end) => {
         if (this.isOver) return;
         this.isOver = true;
+        options.shared.end(options.client, this);
         this.end_.say({ kind: "slot-ended", end });
         this.end_.close();
         resolve();
       };
     });
+    options.shared.begin(options.client, this);
+  }
+
+  want(number: number): void {
+    this.end_.say({ kind: "want-shared", number });
+  }
+
+  waitsFor(number: number): boolean {
+    return [...this.early.values()].some(({ refers }) => refers.includes(number));
+  }
+
+  sharedCame(): void {
+    for (const call of this.early.values()) {
+      if (this.missingOf(call).length > 0) continue;
+      this.early.delete(call.ticket);
+      this.invokeSharing(call);
+    }
+    this.running?.deck.wake();
   }
 
   /** It is granted: the slot starts. */
@@ -84,7 +109,7 @@ export class LeasedSlot {
     body.onMessage = (message) => this.heard(message);
     void body.ended.then((how) => {
       this.hear(); // what it had answered before
-      this.conclude({ ...how, unbegun: deck.unbegun() });
+      this.conclude({ ...how, unbegun: [...this.early.keys(), ...deck.unbegun()] });
     });
   }
 
@@ -101,7 +126,8 @@ export class LeasedSlot {
 
   /** Whether it has nothing to do, and had nothing since this was asked last. */
   lookIdle(): boolean {
-    const isIdle = this.running !== null && this.running.deck.held === 0 && this.calls === this.seenCalls;
+    const held = this.early.size + (this.running?.deck.held ?? 1);
+    const isIdle = held === 0 && this.calls === this.seenCalls;
     this.seenCalls = this.calls;
     return isIdle;
   }
@@ -128,8 +154,25 @@ export class LeasedSlot {
         this.calls++;
         this.running?.deck.write(call);
       },
+      (call) => {
+        this.calls++;
+        const missing = this.missingOf(call);
+        if (missing.length === 0) return this.invokeSharing(call);
+        this.early.set(call.ticket, call);
+        for (const number of missing) this.options.shared.want(this.options.client, number, this);
+      },
     );
     this.running?.deck.wake();
+  }
+
+  private missingOf({ refers }: SharingCall): number[] {
+    const { shared, client } = this.options;
+    return refers.filter((number) => shared.get(client, number) === null);
+  }
+
+  private invokeSharing(call: SharingCall): void {
+    const { shared, client } = this.options;
+    this.running?.deck.invoke(invokeOf(call, (number) => shared.get(client, number)!));
   }
 
   private obey(message: Down): void {
@@ -138,6 +181,10 @@ export class LeasedSlot {
         return this.end();
       case "holds":
         return this.options.holds(message.elsewhere);
+      case "shared":
+        return this.options.shared.put(this.options.client, message.number, message.bytes);
+      case "drop-shared":
+        return this.options.shared.drop(this.options.client, message.number);
       case "define":
         void this.options.localize(message).then((local) => this.post(local));
         return;
@@ -153,11 +200,11 @@ export class LeasedSlot {
 
   /** What has ended was told: nobody waits for an answer then. */
   private takeBack(ticket: number): void {
-    const isBack = this.running?.deck.takeBack(ticket) ?? null;
+    const isBack = this.early.delete(ticket) ? true : (this.running?.deck.takeBack(ticket) ?? null);
     if (isBack !== null) this.end_.out.ticket(isBack ? "taken-back" : "kept", ticket);
   }
 
-  private post(message: Exclude<Down, { readonly kind: "end-slot" | "holds" }>): void {
+  private post(message: ToSlot): void {
     this.running?.body.post(message);
     this.running?.shared?.stir();
   }

@@ -13,6 +13,7 @@ import type { ClusterConnection } from "../connection.ts";
 import { fetchBundle } from "../bundles.ts";
 import { LeasedSlot, type Define } from "./leased-slot.ts";
 import type { LeaseRequest } from "./lease-wire.ts";
+import { SharedCopies } from "./shared-copies.ts";
 
 export interface LeasedSlotsOptions {
   readonly isolation: Isolation;
@@ -33,6 +34,7 @@ export class LeasedSlots {
   private readonly options: LeasedSlotsOptions;
   private readonly lender: Lender;
   private readonly slots = new Map<string, LeasedSlot>();
+  private readonly shared = new SharedCopies();
   private readonly events: LenderEvent[] = [];
   private isGiving = false;
   private bell: AnswerBell | null = null;
@@ -76,6 +78,8 @@ export class LeasedSlots {
         slot: ++this.lastSlot,
         isolation,
         heapBytes,
+        client,
+        shared: this.shared,
         doorbell: this.bell.doorbell,
         localize: (message) => this.localize(message),
         holds: (count) => this.give({ kind: "ElsewhereTold", client, elsewhere: count }),

@@ -7,12 +7,13 @@ import path from "node:path";
 import type { FromSlot, SlotProbe, ToSlot } from "../../../protocol/slot.ts";
 import { ShoalError, toErrorData, type ErrorData } from "../../../errors.ts";
 import type { BodyEnd, SlotBody } from "../../slots/slot-body.ts";
-import type { AgentAnswer } from "../agent.ts";
+import type { AgentAnswer } from "../agent-requests.ts";
 import { shipBundle } from "../bundles.ts";
 import type { ClusterConnection } from "../connection.ts";
 import { readUp } from "./lease-body.ts";
 import { LeaseEnd } from "./lease-end.ts";
 import type { LeaseRequest, Up } from "./lease-wire.ts";
+import type { SharedSource } from "./shared-source.ts";
 
 /** What its market tells of a slot, and hears. */
 export interface RemoteSlotOptions {
@@ -20,6 +21,8 @@ export interface RemoteSlotOptions {
   readonly client: string;
   /** Slots of other workers that the client has. */
   readonly elsewhere: number;
+  /** What shared memory the client's calls refer to. */
+  readonly shared: SharedSource;
   /** None is free there: it waits. */
   readonly onWaits: () => void;
   /** The worker wants it back. */
@@ -99,6 +102,11 @@ export class RemoteSlot implements SlotBody {
     this.lastWords ??= setTimeout(() => this.conclude(ended(null)), lastWordsMs);
   }
 
+  /** Tells the worker that nobody refers to it any more. */
+  tellDropped(number: number): void {
+    if (!this.isOver) this.end_?.say({ kind: "drop-shared", number });
+  }
+
   setReferenced(): void {
     // The connection keeps the process alive while calls wait; the slot itself need not.
   }
@@ -122,6 +130,7 @@ export class RemoteSlot implements SlotBody {
       hear: subjects.lease(worker, lease, "up"),
       heartbeatMs,
       lostTicks,
+      numberOf: this.options.shared.numberOf,
       said: (body) => readUp(body, (message, bytes) => this.hear(message, bytes)),
       lost: (why) => this.concludeGone(lostError(worker, why)),
     });
@@ -161,6 +170,12 @@ export class RemoteSlot implements SlotBody {
         return this.conclude(message.end);
       case "ask-back":
         return this.options.onAskedBack();
+      case "want-shared": {
+        const { number } = message;
+        const bytes = this.options.shared.bytesOf(number);
+        if (bytes !== null) this.end_!.say({ kind: "shared", number, bytes });
+        return;
+      }
       case "ready":
         this.isReady = true;
         break;

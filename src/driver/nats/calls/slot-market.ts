@@ -13,6 +13,7 @@ import type { ClusterConnection } from "../connection.ts";
 import { askWorkers, isInfo, type WorkerInfo } from "../held.ts";
 import { objectInBytes } from "../json.ts";
 import { RemoteSlot } from "./remote-slot.ts";
+import { SharedSource } from "./shared-source.ts";
 
 export interface SlotMarketOptions {
   /** Workers as they were seen, and whether that is fresh. */
@@ -45,6 +46,7 @@ export class SlotMarket implements Staff {
   /** By the borrower's number. */
   private readonly leased = new Map<number, Leased>();
   private readonly bySlot = new Map<number, number>();
+  private readonly shared = new SharedSource((number) => this.tellDropped(number));
   private readonly told = new Map<string, number>();
   private readonly events: BorrowerEvent[] = [];
   private readonly unsubscribe: () => void;
@@ -165,6 +167,7 @@ export class SlotMarket implements Staff {
       worker,
       client: this.client,
       elsewhere,
+      shared: this.shared,
       onWaits: () => this.give({ kind: "SlotWaits", slot: borrowed }),
       onAskedBack: () => this.give({ kind: "SlotAskedBack", slot: borrowed }),
     });
@@ -179,13 +182,18 @@ export class SlotMarket implements Staff {
     return elsewhere;
   }
 
+  /** One lease of each worker. */
+  private oneOfEach(): Map<string, RemoteSlot> {
+    return new Map([...this.leased.values()].map(({ body }) => [body.worker, body]));
+  }
+
+  private tellDropped(number: number): void {
+    for (const body of this.oneOfEach().values()) body.tellDropped(number);
+  }
+
   private tellHoldings(): void {
     this.telling = null;
-    const seen = new Set<string>();
-    for (const { body } of this.leased.values()) {
-      const { worker } = body;
-      if (seen.has(worker)) continue;
-      seen.add(worker);
+    for (const [worker, body] of this.oneOfEach()) {
       const elsewhere = this.elsewhereOf(worker);
       if (this.told.get(worker) === elsewhere) continue;
       this.told.set(worker, elsewhere);
