@@ -77,7 +77,7 @@ test("a job failed that fifty kills had hit, though it got on between them", asy
   const keeper = new JobKeeper(connection, { url: "", worker: () => "w1", directory, lead, onNote });
   await keeper["tryToLead"](id, await now());
   expect(notes).toEqual(["leads s1, after 50 others"]);
-  await vi.waitUntil(() => keeper["led"].size === 0);
+  await vi.waitUntil(() => keeper["led"].size === 0, 30_000);
   await keeper.close();
 });
 

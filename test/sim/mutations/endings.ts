@@ -102,7 +102,7 @@ export const endings: readonly Mutation[] = [
     name: "said-once-only",
     bug: "what was lost on the way is never said again",
     file: "src/driver/links/session.ts",
-    find: "if (++said.age % resendTicks !== 0) continue;",
+    find: "if (age === 0 || age % resendTicks !== 0) continue;",
     replace: "if (++said.age !== resendTicks) continue;",
   },
   {
