@@ -103,7 +103,7 @@ export const endings: readonly Mutation[] = [
     bug: "what was lost on the way is never said again",
     file: "src/driver/links/session.ts",
     find: "if (age === 0 || age % resendTicks !== 0) continue;",
-    replace: "if (++said.age !== resendTicks) continue;",
+    replace: "if (age !== resendTicks) continue;",
   },
   {
     name: "gone-is-welcome",
