@@ -46,6 +46,8 @@ export interface Driver {
    * a second; an attempt that ends meanwhile is left out. Never rejects: what cannot be learnt is null.
    */
   inspect?(): Promise<LiveState>;
+  /** For how long what carries its messages has been away, in milliseconds; null: it is there. Absent: nothing can be. */
+  awayMs?(): number | null;
   /** Ends all slots. Idempotent. */
   close(): Promise<void>;
 }

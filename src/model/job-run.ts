@@ -78,6 +78,7 @@ class JobRun {
   private readonly sinkStage: StagePlan;
   private readonly observer: RunObserver;
   private live: LiveJob | null = null;
+  private waits: string | null = null;
   private isOver = false;
   private cpu: CpuUse = { ms: 0, cores: 1 };
   private value: unknown = undefined;
@@ -109,6 +110,7 @@ class JobRun {
         stateDir: settings.stateDir,
         opened,
         driver: settings.driver,
+        waits: () => this.waits,
         now: () => Math.floor(performance.now()),
         progress: () => this.observer.progress(Math.floor(performance.now())),
       });
@@ -179,7 +181,10 @@ class JobRun {
       print: (text) => this.request.settings.onPrint(text),
       note: (line) => this.request.options.onNote?.(line),
       title: this.request.settings.submitted?.id ?? this.started.id,
-      waits: (why) => this.request.settings.submitted?.waits(why),
+      waits: (why) => {
+        this.waits = why;
+        this.request.settings.submitted?.waits(why);
+      },
       signal,
       observe: (entry) => this.observe(entry),
     };

@@ -74,6 +74,7 @@ async function start(stateDir = home, run = "j1"): Promise<LiveJob> {
     stateDir,
     opened: { ...opened, run },
     driver: { inspect: async () => state },
+    waits: () => null,
     now: () => 5000,
     progress: () => observer.progress(5000),
   });

@@ -24,7 +24,9 @@ import { prepareSocketPath } from "./live-path.ts";
 export interface LiveJobOptions {
   readonly stateDir: string;
   readonly opened: RunOpened;
-  readonly driver: Pick<Driver, "inspect">;
+  readonly driver: Pick<Driver, "inspect" | "awayMs">;
+  /** Why no worker takes part; null: some do. */
+  readonly waits: () => string | null;
   /** Now, on the log's clock. */
   readonly now: () => number;
   readonly progress: () => Progress;
@@ -116,7 +118,9 @@ export class LiveJob {
     if (this.isBroken) throw new Error("this job's case is broken");
     if (task !== null && this.found.stageOf(task) === null) throw new Error(`there is no task t${task}`);
     const live = await this.inspect();
-    return explainCase(this.found, { now: this.options.now(), isRunning: true, live, task });
+    const { now, waits, driver } = this.options;
+    const awayMs = driver.awayMs?.() ?? null;
+    return explainCase(this.found, { now: now(), isRunning: true, live, task, waits: waits(), awayMs });
   }
 
   private async inspect(): Promise<LiveState | null> {

@@ -542,6 +542,14 @@ describe("a job that runs", () => {
     expect(codes(await during(180, scene, { waits }))).toEqual(["WORKING"]);
   });
 
+  it("NATS is away: said first, with what runs on", async () => {
+    const { text, details } = only(await during(150, {}, { awayMs: 12_000 }), "CLUSTER_AWAY");
+    expect(text).toContain("NATS has been away for 12.0 s");
+    expect(text).toContain("2 attempts run on meanwhile");
+    expect(details).toMatchObject({ awayMs: 12_000, running: 2 });
+    expect(codes(await during(150, {}, { awayMs: null }))).not.toContain("CLUSTER_AWAY");
+  });
+
   it("works as it should: and nothing else is said", async () => {
     const explanation = await during(180, { stages: [stage("read", 4)], slots: 2 });
     expect(codes(explanation)).toEqual(["WORKING"]);

@@ -35,6 +35,7 @@ export interface WhyContext {
   readonly otherHolder?: Question["otherHolder"];
   readonly task?: number | null;
   readonly waits?: string | null;
+  readonly awayMs?: number | null;
 }
 
 export function explainCase(found: RunCase, context: WhyContext): Explanation {
@@ -47,6 +48,7 @@ export function explainCase(found: RunCase, context: WhyContext): Explanation {
     otherHolder: context.otherHolder ?? null,
     task: context.task ?? null,
     waits: context.waits ?? null,
+    awayMs: context.awayMs ?? null,
     found: findings,
   };
   for (const cause of causes) findings.push(...cause(question));

@@ -246,6 +246,8 @@ describe("faults", () => {
       await busy(project, 2);
       await own.kill();
       await running.said("NATS is away");
+      const { stdout } = await project.shoal("why");
+      expect(stdout).toMatch(/CLUSTER_AWAY\n {2}NATS has been away for/);
       await own.restart();
       const { code, stderr } = await running.ended;
       expect(stderr).toContain("NATS is back");

@@ -64,6 +64,10 @@ export class NatsDriver implements Driver {
     return await this.pool.call(program, method, argument);
   }
 
+  awayMs(): number | null {
+    return this.connection.awayMs;
+  }
+
   async workers(): Promise<WorkerInfo[]> {
     const workers = await askWorkers(this.connection);
     this.seen = { at: performance.now(), workers };

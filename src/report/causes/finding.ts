@@ -20,6 +20,7 @@ export const findingCodes = {
   STRAGGLER: "a task takes much longer than its stage's median",
   RETRYING: "a task failed and is tried again",
   OUTPUTS_REMADE: "lost map outputs are made again",
+  CLUSTER_AWAY: "the cluster's NATS servers do not answer, and everybody waits for them",
   WAITING_FOR_WORKERS: "no worker of the cluster takes part: all are at work on other jobs, or none is there",
   WAITING_FOR_SHUFFLE: "a stage waits for the last tasks of those that it reads",
   SLOTS_BUSY: "tasks wait for a free slot",
@@ -66,6 +67,8 @@ export interface Question {
   readonly task: number | null;
   /** Of a job of a cluster: why no worker takes part in it, in a sentence without its full stop; null: some do. */
   readonly waits: string | null;
+  /** Of a job of a cluster: for how long its NATS servers have been away; null: they are there. */
+  readonly awayMs: number | null;
   /** What causes earlier in the list have found. */
   readonly found: readonly Finding[];
 }

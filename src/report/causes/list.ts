@@ -1,6 +1,7 @@
 // The causes, in the order in which they are told: what ended the job, what holds it up, what is merely so.
 // To add one: a file beside this one, its code in finding.ts, a line here and in docs/cli.md.
 
+import { clusterAway } from "./cluster-away.ts";
 import { diskFull } from "./disk-full.ts";
 import { cancelled, committing, cutOff, stateLocked, stopping, succeeded } from "./endings.ts";
 import type { Cause } from "./finding.ts";
@@ -24,6 +25,7 @@ export const causes: readonly Cause[] = [
   cutOff,
   cancelled,
   stateLocked,
+  clusterAway,
   inputMissing,
   memoryExhausted,
   poisonTask,
