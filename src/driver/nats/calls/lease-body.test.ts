@@ -71,6 +71,13 @@ test("what the client says arrives in order, in pieces of any size", () => {
   );
 });
 
+test("a ticket that fills the memory to the last byte, and the one after it, are where they belong", () => {
+  const writer = new BodyWriter();
+  const said = Array.from({ length: 500 }, (_, n): Down => ({ kind: "take-back", ticket: n + 1 }));
+  for (const message of said) writer.message(message);
+  expect(readAll(writer.take())).toEqual(said);
+});
+
 test("what a slot says arrives in order: results as bytes, and messages", () => {
   const up = fc.oneof(
     fc.record({ kind: fc.constantFrom("taken-back" as const, "kept" as const), ticket }),

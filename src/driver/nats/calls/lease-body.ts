@@ -81,7 +81,8 @@ export class BodyWriter implements ValueBytes {
   }
 
   ticket(kind: "take-back" | "taken-back" | "kept", ticket: number): void {
-    this.view.setUint32(this.claim(kinds[kind], ticketRecord) + 1, ticket, true);
+    const at = this.claim(kinds[kind], ticketRecord); // before `view`: it may be another one then
+    this.view.setUint32(at + 1, ticket, true);
   }
 
   /** All that was written; the next goes into another body. */
