@@ -70,6 +70,7 @@ export class Agent {
   private isSeating = false;
   private isDraining = false;
   private isClosed = false;
+  private closing: Promise<void> | null = null;
   private idle: () => void = () => {};
   private unwatch: () => void = () => {};
 
@@ -131,8 +132,12 @@ export class Agent {
     await leases;
   }
 
-  /** Ends everything at once. */
-  async close(): Promise<void> {
+  /** Ends everything at once. Idempotent. */
+  close(): Promise<void> {
+    return (this.closing ??= this.closeNow());
+  }
+
+  private async closeNow(): Promise<void> {
     this.isDraining = true;
     this.isClosed = true;
     this.tellHere();
