@@ -67,6 +67,10 @@ await serve(
   natsPort,
 );
 
+// Before anybody is connected: who makes a text does not come back to its event loop, and would lose its slots.
+const input = path.join(tmpdir(), "shoal-bench", `text-${values.size}.txt`);
+if (!skipped.has("words")) makeText(input, Number(values.size) * 2 ** 20);
+
 const startWorker = (n) =>
   new Promise((resolve, reject) => {
     const child = spawn(
@@ -181,9 +185,6 @@ async function wordCount(output, ...where) {
   rmSync(project, { recursive: true, force: true });
   return seconds;
 }
-const input = path.join(tmpdir(), "shoal-bench", `text-${values.size}.txt`);
-if (!skipped.has("words")) makeText(input, Number(values.size) * 2 ** 20);
-
 await shoalFigures();
 const seen = { shoal: [], shoalP50: [], natsP50: [], bull: [], dask: [], here: [], there: [] };
 for (let round = 0; round < Number(values.rounds); round++) {
