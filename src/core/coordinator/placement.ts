@@ -91,6 +91,7 @@ export function noteWaiting(s: CoordinatorState): void {
   if (s.ready.isEmpty) return s.places.endAllIdle();
   const began: Worker[] = [];
   for (const worker of s.workers.roomy()) if (s.places.becomeIdle(worker.id, s.now)) began.push(worker);
+  if (began.length === 0) return;
   const waitMs = shortestWait(s);
   for (const { id } of began) note(s, { kind: "slots-wait", worker: id, untilMs: s.now + waitMs });
 }

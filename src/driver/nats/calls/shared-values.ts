@@ -6,24 +6,11 @@
 // Not here: how the memory itself travels.
 
 import { DefaultDeserializer, DefaultSerializer } from "node:v8";
+import { typedArrays } from "../../../data/native-types.ts";
 
 const marker = 1000; // no type of node:v8
 /** What is smaller is copied: to ask for it would cost more. */
 export const sharedLeastBytes = 65_536;
-
-const types = [
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-] as const;
 
 /** Numbers what is shared. */
 export type NumberOf = (memory: SharedArrayBuffer) => number;
@@ -60,7 +47,7 @@ class SharingSerializer extends DefaultSerializer {
 
   _writeHostObject(view: ArrayBufferView): void {
     const { buffer, byteOffset } = view;
-    const type = types.findIndex((one) => view.constructor === one);
+    const type = typedArrays.findIndex((one) => view.constructor === one);
     if (!(buffer instanceof SharedArrayBuffer) || buffer.byteLength < sharedLeastBytes || type < 0) {
       // @ts-expect-error -- the hook of DefaultSerializer is not in its types
       super._writeHostObject(view);
@@ -99,7 +86,7 @@ class SharingDeserializer extends DefaultDeserializer {
       // @ts-expect-error -- the hook of DefaultDeserializer is not in its types
       return super._readHostObject() as unknown;
     }
-    const type = types[this.readUint32()];
+    const type = typedArrays[this.readUint32()];
     const memory = this.memoryOf(this.readDouble());
     const offset = this.readDouble();
     const length = this.readDouble();
