@@ -115,7 +115,7 @@ async function serve({ url }: LeadSetup, ordered: Promise<LeadOrder>): Promise<v
   let say = (_text: string): void => {}; // before there is a job, nobody's code runs
   const onPrint = (text: string): void => say(text);
   const driver = await prepare(url, onPrint);
-  process.send!(readyMessage);
+  process.send!(readyMessage, () => {}); // one that does not arrive: its worker has died, and "disconnect" tells
   const order = await ordered;
   const { connection } = driver;
   say = (text) => connection.publish(connection.subjects.said(order.id), JSON.stringify({ printed: text }));

@@ -119,6 +119,19 @@ export function checkForCluster({ slots, memoryBytes, isolation }: RunFlags): vo
   );
 }
 
+/** BAD_OPTION for what contradicts leaving the job to the cluster. */
+export function checkForSubmit({ attached }: RunFlags): void {
+  if (!attached) return;
+  throw new ShoalError(
+    "BAD_OPTION",
+    "--attached is for shoal run: what is submitted is left to the cluster",
+    {
+      hint: "shoal run --cluster … --attached ends the job with its client.",
+      details: { option: "--attached" },
+    },
+  );
+}
+
 function whole(raw: RawOptions, name: OwnName, min: number, max: number): number | undefined {
   const text = raw[name];
   if (typeof text !== "string") return undefined;

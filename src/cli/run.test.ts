@@ -254,6 +254,14 @@ describe("shoal run", () => {
     }
   });
 
+  it("refuses to submit what is to end with its client", async () => {
+    const it_ = new Scripted();
+    const line = ["submit", "words.ts", "--cluster", "nats://127.0.0.1:4222", "--attached"];
+    expect(await it_.shoal(...line)).toBe(2);
+    expect(it_.err).toContain("--attached is for shoal run: what is submitted is left to the cluster");
+    expect(it_.connections).toEqual([]);
+  });
+
   it("shows the job's parameters for --help, and runs nothing", async () => {
     const it_ = new Scripted();
     expect(await it_.shoal("run", "words.ts", "--help")).toBe(0);

@@ -13,7 +13,7 @@ import type { ExitCode } from "./exit-codes.ts";
 import { OutputStream } from "./output-stream.ts";
 import { paintFor } from "./paint.ts";
 import type { Paint } from "./paint.ts";
-import { checkForCluster, type RunFlags } from "./own-options.ts";
+import { checkForCluster, checkForSubmit, type RunFlags } from "./own-options.ts";
 import { escapeLine } from "./printable.ts";
 import { ProgressView } from "./progress-view.ts";
 import type { LiveLine, Screen } from "./progress-view.ts";
@@ -60,6 +60,7 @@ async function perform(
       verb === "run"
         ? line.flags
         : { ...line.flags, cluster: line.flags.cluster ?? clusterOf(undefined, around.env) };
+    if (verb === "submit") checkForSubmit(flags);
     if (flags.cluster !== undefined) checkForCluster(flags);
     return await new Run(verb, line.job, { ...line, flags }, around, out, paint).perform();
   } catch (error) {

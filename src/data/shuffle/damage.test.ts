@@ -54,15 +54,18 @@ const specs: readonly ShuffleSpec[] = [
 const recordsFor = (spec: ShuffleSpec, n: number): unknown[] =>
   spec.how === "count" ? records(n).map(([key]) => key) : records(n);
 
+/** Every third bit in the usual run, which are bits of each place in a byte; all with SHOAL_THOROUGH=1. */
+const step = process.env["SHOAL_THOROUGH"] === "1" ? 1 : 3;
+
 describe.each(specs)("damage to a map output of $how (descending: $descending)", (spec) => {
-  it("every single bit that flips is found", async () => {
+  it("a single bit that flips is found, whichever it is", async () => {
     const inputs = await rig.writeAll([recordsFor(spec, 12)], spec);
     const bounds = rig.bounds(inputs, spec);
     const whole = await rig.read(inputs, bounds, spec);
     expect(whole.flat().length).toBeGreaterThan(0);
     const { file } = inputs[0]!;
     const bytes = readFileSync(file);
-    for (let bit = 0; bit < bytes.length * 8; bit++) {
+    for (let bit = 0; bit < bytes.length * 8; bit += step) {
       bytes[bit >> 3]! ^= 1 << (bit & 7);
       writeFileSync(file, bytes);
       bytes[bit >> 3]! ^= 1 << (bit & 7);
