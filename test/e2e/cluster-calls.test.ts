@@ -80,6 +80,28 @@ test("kill -9 of a worker: calls that it held are made again if they may be, and
   }
 });
 
+test("a worker that is killed and started again in its place says so: its calls are lost at once, not after a silence", async () => {
+  const { project, workers, waits, begun, close } = await open(`${server.url}/again`);
+  try {
+    const calls = [0, 1].map((n) => waits(project.at("gate"), project.at("log"), `${n}`));
+    const settled = Promise.allSettled(calls);
+    await until("both slots run one", () => begun("log").length === 2);
+    workers[0]!.process.kill("SIGKILL");
+    await workers[0]!.ended;
+    workers[0] = project.start("worker", "--cluster", `${server.url}/again`, "--directory", ".shoal/w1");
+    await Promise.race(calls).catch(() => {});
+    project.write("gate", "");
+    const reasons = (await settled).flatMap((one) =>
+      one.status === "rejected" ? [one.reason as unknown] : [],
+    );
+    expect(reasons).toMatchObject([
+      { code: "SLOT_LOST", message: expect.stringMatching(/the worker w\d+ was lost: its process is gone/) },
+    ]);
+  } finally {
+    await close();
+  }
+});
+
 test("NATS killed and started again: calls that are under way end, each once", async () => {
   const own = await startNats();
   const { project, waits, begun, close } = await open(`${own.url}/restart`);

@@ -82,6 +82,16 @@ test.each<[string, Partial<SlotFacts>, string, string, object, boolean]>([
     false,
   ],
   [
+    "lost with another machine",
+    {
+      end: { ...alive, error: { name: "ShoalError", message: "the worker w1 was lost", code: "SLOT_LOST" } },
+    },
+    "SLOT_LOST",
+    "the worker w1 was lost",
+    {},
+    false,
+  ],
+  [
     "over the limit of buffers",
     {
       reason: {

@@ -56,14 +56,15 @@ export function slotError(facts: SlotFacts): ErrorData {
   const [code, message, hint] = verdict(facts);
   const error = new ShoalError(code, message, {
     details: { certificate: certify(facts) },
-    ...(end.error === null || end.isHeapFull ? {} : { cause: end.error }),
     ...(hint === undefined ? {} : { hint }),
   });
   const { stack: _ours, ...data } = toErrorData(error);
-  return end.error === null || end.isHeapFull ? data : { ...data, cause: end.error };
+  return end.error === null || end.error.message === message || end.isHeapFull
+    ? data
+    : { ...data, cause: end.error };
 }
 
-function verdict(facts: SlotFacts): [ErrorCode, string, string?] {
+function verdict(facts: SlotFacts): [ErrorCode, string, (string | undefined)?] {
   const { isolation, slot, end, reason, heapLimitBytes } = facts;
   const whose = `slot ${slot}'s ${isolation}`;
   if (reason?.kind === "told") return ["SLOT_LOST", `the slot was ended: ${reason.why}`];
@@ -81,6 +82,9 @@ function verdict(facts: SlotFacts): [ErrorCode, string, string?] {
   if (end.signal !== null && isExternal(facts))
     return ["SLOT_LOST", `${whose} was killed from outside, by ${end.signal}`];
   if (end.signal !== null) return ["SLOT_LOST", `${whose} crashed: it ended by ${end.signal}`];
+  // An error of ours tells it itself: of a slot on another machine no more is known.
+  if (end.exitCode === null && end.error?.code !== undefined)
+    return ["SLOT_LOST", end.error.message, end.error.hint];
   if (end.exitCode === null)
     return ["SLOT_LOST", `${whose} could not be started`, "Check the limits on processes and memory."];
   if (end.error !== null) return ["SLOT_LOST", `${whose} ended by an error`];

@@ -102,6 +102,11 @@ export class RemoteSlot implements SlotBody {
     this.lastWords ??= setTimeout(() => this.conclude(ended(null)), lastWordsMs);
   }
 
+  /** Its worker's process is gone: what it held may have happened. */
+  lose(why: string): void {
+    this.concludeGone(lostError(this.worker, why));
+  }
+
   /** Tells the worker that nobody refers to it any more. */
   tellDropped(number: number): void {
     if (!this.isOver) this.end_?.say({ kind: "drop-shared", number });
@@ -132,7 +137,7 @@ export class RemoteSlot implements SlotBody {
       lostTicks,
       numberOf: this.options.shared.numberOf,
       said: (body) => readUp(body, (message, bytes) => this.hear(message, bytes)),
-      lost: (why) => this.concludeGone(lostError(worker, why)),
+      lost: (why) => this.lose(why),
     });
     this.end_ = end;
     const asked: LeaseRequest = { kind: "lease", lease, heartbeatMs, client, elsewhere };
@@ -204,4 +209,8 @@ const ended = (error: ErrorData | null): BodyEnd => ({
 });
 
 const lostError = (worker: string, why: string): ErrorData =>
-  toErrorData(new ShoalError("SLOT_LOST", `the worker ${worker} was lost: ${why}`));
+  toErrorData(
+    new ShoalError("SLOT_LOST", `the worker ${worker} was lost: ${why}`, {
+      hint: "Is its machine there? shoal workers lists those that are.",
+    }),
+  );

@@ -49,7 +49,7 @@ export class SlotMarket implements Staff {
   private readonly shared = new SharedSource((number) => this.tellDropped(number));
   private readonly told = new Map<string, number>();
   private readonly events: BorrowerEvent[] = [];
-  private readonly unsubscribe: () => void;
+  private readonly unsubscribes: readonly (() => void)[];
   private isGiving = false;
   private isWarm = false;
   private isClosed = false;
@@ -66,11 +66,15 @@ export class SlotMarket implements Staff {
       patienceMs: slotWaitMs,
       noteMs: Math.min(noteMs, Math.floor(slotWaitMs / 2)),
     });
-    this.unsubscribe = connection.subscribe(connection.subjects.here, (bytes) => {
-      const info = objectInBytes(bytes);
-      if (info !== null && isInfo(info))
-        this.give({ kind: "WorkerTold", worker: lending(info as unknown as WorkerInfo) });
-    });
+    const { subjects } = connection;
+    this.unsubscribes = [
+      connection.subscribe(subjects.here, (bytes) => {
+        const info = objectInBytes(bytes);
+        if (info !== null && isInfo(info))
+          this.give({ kind: "WorkerTold", worker: lending(info as unknown as WorkerInfo) });
+      }),
+      connection.subscribe(subjects.exited, (bytes) => this.loseWorker(Buffer.from(bytes).toString("utf8"))),
+    ];
     const workers = options.workers.map(lending);
     if (options.isFresh) this.give({ kind: "WorkersSeen", workers });
     else for (const worker of workers) this.give({ kind: "WorkerTold", worker });
@@ -106,7 +110,7 @@ export class SlotMarket implements Staff {
 
   close(): void {
     this.isClosed = true;
-    this.unsubscribe();
+    for (const unsubscribe of this.unsubscribes) unsubscribe();
     for (const timer of [this.timer, this.telling]) clearTimeout(timer ?? undefined);
   }
 
@@ -152,12 +156,9 @@ export class SlotMarket implements Staff {
   }
 
   private async look(): Promise<void> {
-    let workers: readonly WorkerInfo[] = [];
-    try {
-      workers = await askWorkers(this.connection);
-    } finally {
-      this.give({ kind: "WorkersSeen", workers: workers.map(lending) });
-    }
+    // A connection that is closed asks nobody: nobody is seen.
+    const workers = await askWorkers(this.connection).catch((): WorkerInfo[] => []);
+    this.give({ kind: "WorkersSeen", workers: workers.map(lending) });
   }
 
   private ask(borrowed: number, worker: string): void {
@@ -199,6 +200,11 @@ export class SlotMarket implements Staff {
       this.told.set(worker, elsewhere);
       body.tellElsewhere(elsewhere);
     }
+  }
+
+  /** Told by the one in its place: sooner than by its silence. */
+  private loseWorker(worker: string): void {
+    for (const { body } of this.leased.values()) if (body.worker === worker) body.lose("its process is gone");
   }
 
   private reason(why: (BorrowerEffect & { kind: "GiveUpWaiting" })["why"]): ErrorData {
