@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { CallsScene } from "./calls-scene.ts";
 import { parseCommand, replay } from "./dialogue.ts";
+import { LeasesScene } from "./leases-scene.ts";
 import { Scene } from "./scene.ts";
 
 const here = new URL("./", import.meta.url);
@@ -17,7 +18,10 @@ const files = readdirSync(here)
 test.each(files)("%s", (name) => {
   const file = new URL(name, here);
   const written = readFileSync(file, "utf8");
-  const newScene = (): Scene | CallsScene => (name.startsWith("calls-") ? new CallsScene() : new Scene());
+  const newScene = (): Scene | CallsScene | LeasesScene => {
+    if (name.startsWith("calls-")) return new CallsScene();
+    return name.startsWith("leases-") ? new LeasesScene() : new Scene();
+  };
   let scene = newScene();
   const played = replay(written, (command) => {
     if (command.name !== "begin") return scene.run(command);
