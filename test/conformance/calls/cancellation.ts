@@ -92,6 +92,30 @@ export function cancellation(world: World): void {
     expect(readFileSync(log.file, "utf8")).toBe("x");
   });
 
+  it("aborting a call while its module is loaded in the slot: it never runs, and the slot goes on", async () => {
+    const fns = await patient();
+    const { slot } = await fns.contextOf();
+    const module = `${world.file()}.ts`;
+    const [gate, log] = [world.gate(), world.log()];
+    writeFileSync(
+      module,
+      `import { appendFileSync, existsSync } from "node:fs";
+       appendFileSync(${JSON.stringify(log.file)}, "loading\\n");
+       while (!existsSync(${JSON.stringify(gate.file)})) await new Promise((resolve) => setTimeout(resolve, 5));
+       export const f = (): void => appendFileSync(${JSON.stringify(log.file)}, "ran\\n");`,
+    );
+    const { f } = (await patience!).use<{ f(): void }>(module);
+    const controller = new AbortController();
+    const call = f.with({ signal: controller.signal })();
+    await log.has(1);
+    controller.abort(new Error("too slow"));
+    expect((await rejection(call)).message).toBe("too slow");
+    expect((await fns.contextOf()).slot).toBe(slot);
+    gate.open();
+    await f();
+    expect(log.lines).toEqual(["loading", "ran"]);
+  });
+
   it("aborting a call that runs: it rejects at once, its signal tells it, and its slot goes on", async () => {
     const fns = await patient();
     const log = world.log();

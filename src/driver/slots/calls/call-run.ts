@@ -22,6 +22,8 @@ export class CallRun implements CallContext {
   module = "";
   name = "";
   stream: StreamSource | null = null;
+  /** Its module is being loaded: aborted now, its function never begins. */
+  isLoading = false;
   /** What made it fail besides throwing, whatever its function does. */
   failedWith: { readonly error: unknown } | null = null;
   private readonly ports: RunPorts;
@@ -87,9 +89,11 @@ export class CallRun implements CallContext {
   }
 
   abort(reason: string): void {
+    const error = new ShoalError("CANCELLED", `the call was aborted: ${reason}`);
     this.stream?.stop();
     this.isAborted = true;
-    this.abortController.abort(new ShoalError("CANCELLED", `the call was aborted: ${reason}`));
+    this.abortController.abort(error);
+    if (this.isLoading) this.fail(error);
   }
 
   /** Settles when it first waits for others. */

@@ -243,6 +243,7 @@ export class CallServer {
   /** The first call of a target waits for its module. */
   private async beginLater(run: CallRun, target: Target, form: number, args: readonly unknown[]) {
     this.runs.set(run.ticket, run);
+    run.isLoading = true;
     run.beginsAt = performance.now();
     try {
       await this.untilDefined(target);
