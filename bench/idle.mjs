@@ -93,8 +93,11 @@ async function forked(name, ...args) {
   return child;
 }
 
-/** The engine compiles what has begun, and 8 s after it went idle collects garbage once: neither is a cost of being idle. */
-const settle = () => new Promise((resolve) => setTimeout(resolve, 12_000));
+/**
+ * The engine compiles what has begun, and some 8 s after it went idle, or up to 18 s after four workers began, collects
+ * garbage once: neither is a cost of being idle.
+ */
+const settle = () => new Promise((resolve) => setTimeout(resolve, 24_000));
 
 const figures = [];
 const percent = (share) => `${share.toFixed(2)} %`;
