@@ -156,7 +156,18 @@ writeFileSync(
 );
 const beatingUrl = `${url}/beating`;
 const runJob = () =>
-  shoal("run", "count.ts", "--input", "lines.txt", "--split-size", "16", "--fresh", "--cluster", beatingUrl);
+  shoal(
+    "run",
+    "count.ts",
+    "--input",
+    "lines.txt",
+    "--split-size",
+    "16",
+    "--fresh",
+    "--attached",
+    "--cluster",
+    beatingUrl,
+  );
 let coordinator = runJob();
 await said(coordinator, "no worker has joined yet");
 const without = await measure("a job that nobody works on", [], { coordinator });

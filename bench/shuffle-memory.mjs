@@ -1,17 +1,36 @@
 // Whether the shuffle keeps its memory budget: about 1 GiB of records through each kind, in a process of its own
 // with a small heap, with the results checked.
 //
-//   npx tsc -p tsconfig.build.json --outDir /tmp/dist && node bench/shuffle-memory.mjs /tmp/dist [MiB of budget] [MiB of heap] [how]
+//   node bench/shuffle-memory.mjs [--budget 32] [--heap 192] [--tasks 8] [--how count,reduce,group,sort]
+//
+// Budget and heap in MiB; tasks of 1 to 8 million records each.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { importEngine } from "./engine.mjs";
 
-const [dist = "dist", budgetMiB = "32", heapMiB = "192", only, child] = process.argv.slice(2);
-
-const tasks = Number(process.env.TASKS ?? 8);
+const { values } = parseArgs({
+  options: {
+    budget: { type: "string", default: "32" },
+    heap: { type: "string", default: "192" },
+    tasks: { type: "string", default: "8" },
+    how: { type: "string", default: "count,reduce,group,sort" },
+    here: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) {
+  console.log(
+    "usage: node bench/shuffle-memory.mjs [--budget MiB] [--heap MiB] [--tasks N] [--how KINDS]\nDoes the shuffle keep its memory budget?",
+  );
+  process.exit(0);
+}
+const { budget: budgetMiB, heap: heapMiB } = values;
+const tasks = Number(values.tasks);
 /** Per kind: records of a task, the record with a number, distinct keys, and what is checked of the results. */
 const kinds = {
   count: { records: 8_000_000, distinct: 5_000_000, record: (i) => `key number ${i % 5_000_000}` },
@@ -40,9 +59,10 @@ const kinds = {
 };
 
 async function run(how) {
-  const load = (path) => import(pathToFileURL(join(resolve(dist), path)).href);
-  const { createShuffleWriter, createShuffleReader, chooseBounds } = await load("data/shuffle/shuffle.js");
-  const { newMeter } = await load("data/contract.js");
+  const { createShuffleWriter, createShuffleReader, chooseBounds, newMeter } = await importEngine(
+    "src/data/shuffle/shuffle.ts",
+    "src/data/contract.ts",
+  );
   const { records, distinct, record, fns = [] } = kinds[how];
   const folder = mkdtempSync(join(tmpdir(), "shoal-memory-"));
   let peakHeap = 0;
@@ -103,12 +123,13 @@ async function run(how) {
   }
 }
 
-if (child !== undefined) await run(child);
+if (values.here) await run(values.how);
 else {
-  for (const how of only === undefined ? Object.keys(kinds) : [only]) {
+  for (const how of values.how.split(",")) {
+    const args = ["--budget", budgetMiB, "--heap", heapMiB, "--tasks", values.tasks, "--how", how, "--here"];
     const { status, signal } = spawnSync(
       process.execPath,
-      [`--max-old-space-size=${heapMiB}`, fileURLToPath(import.meta.url), dist, budgetMiB, heapMiB, how, how],
+      [`--max-old-space-size=${heapMiB}`, fileURLToPath(import.meta.url), ...args],
       { stdio: "inherit" },
     );
     if (status !== 0) {

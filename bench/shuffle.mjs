@@ -1,23 +1,44 @@
 // How fast the shuffle is, each part against the plainest hand-written loop that does the same.
 //
-//   npx tsc -p tsconfig.build.json --outDir /tmp/dist && node bench/shuffle.mjs /tmp/dist [text file]
+//   node bench/shuffle.mjs [--text FILE]
 //
 // Without a text file, words of a Zipf distribution are made up. Every figure is the best of several rounds.
 
 import { mkdtempSync, openSync, readSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { importEngine } from "./engine.mjs";
 
-const dist = resolve(process.argv[2] ?? "dist");
-const load = (path) => import(pathToFileURL(join(dist, path)).href);
-const { createShuffleWriter, createShuffleReader, chooseBounds } = await load("data/shuffle/shuffle.js");
-const { newMeter } = await load("data/contract.js");
-const { MapSide } = await load("data/shuffle/map-side.js");
-const { tablesOf } = await load("data/shuffle/key-table.js");
-const { CountTable } = await load("data/shuffle/count-table.js");
-const { forEachBatch, openOutputs } = await load("data/shuffle/block-file-reader.js");
-const { sortKeys } = await load("data/keys/sort.js");
+const { values } = parseArgs({
+  options: { text: { type: "string" }, help: { type: "boolean", default: false } },
+});
+if (values.help) {
+  console.log(
+    "usage: node bench/shuffle.mjs [--text FILE]\nEach part of the shuffle against the plainest loop.",
+  );
+  process.exit(0);
+}
+const {
+  createShuffleWriter,
+  createShuffleReader,
+  chooseBounds,
+  newMeter,
+  MapSide,
+  tablesOf,
+  CountTable,
+  forEachBatch,
+  openOutputs,
+  sortKeys,
+} = await importEngine(
+  "src/data/shuffle/shuffle.ts",
+  "src/data/contract.ts",
+  "src/data/shuffle/map-side.ts",
+  "src/data/shuffle/key-table.ts",
+  "src/data/shuffle/count-table.ts",
+  "src/data/shuffle/block-file-reader.ts",
+  "src/data/keys/sort.ts",
+);
 
 const folder = mkdtempSync(join(tmpdir(), "shoal-bench-"));
 const hostWith = (memoryBytes) => ({
@@ -103,7 +124,7 @@ async function benchCount(draw) {
   const runOurs = (list) => {
     for (let i = 0; i < list.length; i++) push(list[i]);
   };
-  eachPiece(process.argv[3], draw, (text) => {
+  eachPiece(values.text, draw, (text) => {
     // Fresh strings for each, as a program has them: their hashes are not yet known.
     for (const who of turn++ % 2 === 0 ? ["hand", "ours"] : ["ours", "hand"]) {
       const list = words(text);

@@ -7,6 +7,7 @@ import { importEngine } from "../engine.mjs";
 const [url, count] = process.argv.slice(2);
 const { WorkerLink, FrameReader, encodeFrame, isToWorker, parseOpenJob, parseClusterUrl, Subjects } =
   await importEngine(
+    "src/driver/nats/address.ts",
     "src/driver/links/worker-link.ts",
     "src/driver/nats/frame-bodies.ts",
     "src/driver/nats/frames.ts",

@@ -176,3 +176,27 @@ test("a damaged record ends no worker: it goes on to lead what it can read", asy
     rmSync(directory, { recursive: true, force: true });
   }
 });
+
+test.each([
+  ["of one message", 1000],
+  ["of several", 300_000],
+  ["of many", 1_000_000],
+])("of a deleted object %s nothing is left, and of its neighbours all", async (_what, size) => {
+  const { results } = connection.subjects;
+  const bytes = Buffer.alloc(size, "x");
+  const names = Array.from({ length: 20 }, (_, n) => `gone/t${n}.1`);
+  await Promise.all(
+    ["gone", "stays/t0.1", ...names].map((name) => connection.putObject(results, name, bytes)),
+  );
+  await Promise.all([connection.deleteObjects(results, "gone/"), connection.deleteObjects(results, "gone/")]);
+  expect(await connection.getObject(results, "gone/t7.1")).toBe(null);
+  await connection.deleteObject(results, "gone");
+  await connection.deleteObject(results, "gone"); // it is not there: nothing happens
+  expect((await connection.listObjects(results)).map(({ name }) => name)).toEqual(["stays/t0.1"]);
+  expect(await connection.getObject(results, "stays/t0.1")).toEqual(bytes);
+  const left = await connection.use("counting", async (nc) => {
+    const { state } = await (await jetstreamManager(nc)).streams.info(`OBJ_${results}`);
+    return state.messages;
+  });
+  expect(left).toBe(1 + Math.ceil(size / (128 * 1024)));
+});

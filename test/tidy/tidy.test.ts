@@ -46,6 +46,20 @@ describe("every source file obeys", () => {
   });
 });
 
+test("every benchmark and fault run is among the rehearsals", () => {
+  const programs = ["bench", "bench/calls", "test/chaos"].flatMap((folder) =>
+    readdirSync(path.join(root, folder))
+      .map((name) => `${folder}/${name}`)
+      .filter(
+        (name) =>
+          name.endsWith(".mjs") && readFileSync(path.join(root, name), "utf8").includes("values.help"),
+      ),
+  );
+  expect(programs.length).toBeGreaterThan(20);
+  const rehearsals = readFileSync(path.join(root, "scripts/rehearsals.mjs"), "utf8");
+  expect(programs.filter((name) => !rehearsals.includes(`file: "${name}"`))).toEqual([]);
+});
+
 describe("each check finds what it looks for", () => {
   const file = (name: string, text: string): SourceFile => ({ name, text });
 

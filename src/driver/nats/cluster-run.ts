@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { AttemptId, WorkerId } from "../../base/ids.ts";
+import { inTurns } from "../../base/in-turns.ts";
 import { createCoordinator } from "../../core/coordinator/coordinator.ts";
 import type { CoordinatorEffect, CoordinatorEvent } from "../../core/coordinator/events.ts";
 import type { JobOutcome, OutputLocation } from "../../core/types.ts";
@@ -26,6 +27,7 @@ import type { OpenJob } from "./open-job.ts";
 import { tellOver } from "./over.ts";
 import { PatientTimers } from "./patient-timers.ts";
 import { sayGone } from "./present.ts";
+import { objectsAtOnce } from "./stored.ts";
 import { askWorkers, type Home } from "./held.ts";
 import { whyAlone } from "./waiting.ts";
 
@@ -292,15 +294,15 @@ export class ClusterRun {
   /** What winners hand over is brought here first. */
   private async commit(winners: readonly AttemptId[]): Promise<void> {
     const { subjects } = this.connection;
-    for (const attempt of winners) {
+    await inTurns(winners, objectsAtOnce, async (attempt) => {
       const file = this.job.resultFile?.(attempt) ?? null;
-      if (file === null) continue;
+      if (file === null) return;
       const bytes = await this.connection.getObject(subjects.results, `${this.job.spec.id}/${attempt}`);
       if (bytes === null)
         throw new ShoalError("CLUSTER_FAILED", `the result of ${attempt} is not in the object store`);
       await mkdir(path.dirname(file), { recursive: true });
       await writeFile(file, bytes);
-    }
+    });
     await this.job.commit(winners);
   }
 

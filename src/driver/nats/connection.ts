@@ -221,15 +221,17 @@ export class ClusterConnection {
   }
 
   async deleteObjects(store: string, prefix: string): Promise<void> {
-    await this.patiently(`deleting ${prefix} from ${store}`, async () =>
-      deleteObjects(this.nc, store, await this.openStore(store), prefix),
-    );
+    await this.patiently(`deleting ${prefix} from ${store}`, async () => {
+      await this.openStore(store);
+      await deleteObjects(this.nc, store, prefix);
+    });
   }
 
   async deleteObject(store: string, name: string): Promise<void> {
-    await this.patiently(`deleting ${name} from ${store}`, async () =>
-      deleteObject(this.nc, store, await this.openStore(store), name),
-    );
+    await this.patiently(`deleting ${name} from ${store}`, async () => {
+      await this.openStore(store);
+      await deleteObject(this.nc, store, name);
+    });
   }
 
   async listObjects(store: string): Promise<readonly StoredObject[]> {

@@ -6,6 +6,7 @@
 import type { ObjectStore } from "@nats-io/obj";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { createHash } from "node:crypto";
+import { inTurns } from "../../base/in-turns.ts";
 import { textOf } from "./nats-errors.ts";
 import { streamsOf } from "./streams.ts";
 
@@ -34,11 +35,7 @@ export async function readObject(
   const chunks: Uint8Array[] = [];
   let from = 1;
   while (chunks.length < info.chunks) {
-    const wanted = { seq: from, next_by_subj: `$O.${store}.C.${info.nuid}` };
-    const message = await streams.getMessage(`OBJ_${store}`, wanted as never).catch((error: unknown) => {
-      if (/not found|no message found|404/i.test(textOf(error))) return null;
-      throw error;
-    });
+    const message = await nextChunk(streams, store, info.nuid, from);
     if (message === null) throw new Error(`${name} is not available as a whole`);
     chunks.push(message.data);
     from = message.seq + 1;
@@ -50,6 +47,9 @@ export async function readObject(
   }
   return bytes;
 }
+
+/** Objects that are asked for at once: each takes several round trips. */
+export const objectsAtOnce = 16;
 
 export interface StoredObject {
   readonly name: string;
@@ -63,48 +63,69 @@ export async function listObjects(
   objects: ObjectStore,
 ): Promise<StoredObject[]> {
   const found: StoredObject[] = [];
-  for (const { name } of await objectsIn(nc, store)) {
+  await inTurns(await objectsIn(nc, store), objectsAtOnce, async (name) => {
     const info = await objects.info(name);
     if (info !== null && !info.deleted) found.push({ name, changedAt: Date.parse(info.mtime) });
-  }
+  });
   return found;
 }
 
 /** Those whose names begin so. */
-export async function deleteObjects(
-  nc: NatsConnection,
-  store: string,
-  objects: ObjectStore,
-  prefix: string,
-): Promise<void> {
-  for (const { name } of await objectsIn(nc, store)) {
-    if (name.startsWith(prefix)) await deleteObject(nc, store, objects, name);
+export async function deleteObjects(nc: NatsConnection, store: string, prefix: string): Promise<void> {
+  const names = (await objectsIn(nc, store)).filter((name) => name.startsWith(prefix));
+  await inTurns(names, objectsAtOnce, (name) => deleteObject(nc, store, name));
+}
+
+/** Of so few chunks each is deleted for itself. */
+const chunksOneByOne = 4;
+
+/**
+ * Nothing of it stays, where the client would leave a note that there was an object of that name. A purge looks at every
+ * message of the store, so that thousands of small objects are deleted message by message.
+ */
+export async function deleteObject(nc: NatsConnection, store: string, name: string): Promise<void> {
+  const stream = `OBJ_${store}`;
+  const streams = await streamsOf(nc);
+  const coded = Buffer.from(name).toString("base64url");
+  const subject = `$O.${store}.M.${coded.padEnd(Math.ceil(coded.length / 4) * 4, "=")}`;
+  const note = await orNull(streams.getMessage(stream, { last_by_subj: subject }));
+  if (note === null) return;
+  const { nuid, chunks } = note.json<{ readonly nuid: string; readonly chunks: number }>();
+  if (chunks > chunksOneByOne) await streams.purge(stream, { filter: `$O.${store}.C.${nuid}` });
+  else {
+    for (let n = 0, from = 1; n < chunks; n++) {
+      const chunk = await nextChunk(streams, store, nuid, from);
+      if (chunk === null) break;
+      await orNull(streams.deleteMessage(stream, chunk.seq, false));
+      from = chunk.seq + 1;
+    }
+  }
+  await orNull(streams.deleteMessage(stream, note.seq, false));
+}
+
+type Streams = Awaited<ReturnType<typeof streamsOf>>;
+type Found = Awaited<ReturnType<Streams["getMessage"]>>;
+
+const nextChunk = async (streams: Streams, store: string, nuid: string, from: number): Promise<Found> => {
+  const wanted = { seq: from, next_by_subj: `$O.${store}.C.${nuid}` };
+  return await orNull(streams.getMessage(`OBJ_${store}`, wanted as never));
+};
+
+/** Null: there is no such message, or not any more. */
+async function orNull<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (/not found|no message found|404/i.test(textOf(error))) return null;
+    throw error;
   }
 }
 
-/** Nothing of it stays, where the client would leave a note that there was an object of that name. */
-export async function deleteObject(
-  nc: NatsConnection,
-  store: string,
-  objects: ObjectStore,
-  name: string,
-): Promise<void> {
-  const stream = `OBJ_${store}`;
-  const streams = await streamsOf(nc);
-  const info = await objects.info(name);
-  if (info === null) return;
-  await streams.purge(stream, { filter: `$O.${store}.C.${info.nuid}` });
-  const coded = Buffer.from(name).toString("base64url");
-  await streams.purge(stream, {
-    filter: `$O.${store}.M.${coded.padEnd(Math.ceil(coded.length / 4) * 4, "=")}`,
-  });
-}
-
-async function objectsIn(nc: NatsConnection, store: string): Promise<{ readonly name: string }[]> {
+async function objectsIn(nc: NatsConnection, store: string): Promise<string[]> {
   const before = `$O.${store}.M.`;
-  return (await subjectsIn(nc, `OBJ_${store}`, `${before}>`)).map((subject) => ({
-    name: Buffer.from(subject.slice(before.length), "base64url").toString("utf8"),
-  }));
+  return (await subjectsIn(nc, `OBJ_${store}`, `${before}>`)).map((subject) =>
+    Buffer.from(subject.slice(before.length), "base64url").toString("utf8"),
+  );
 }
 
 async function subjectsIn(nc: NatsConnection, stream: string, filter: string): Promise<string[]> {
