@@ -136,6 +136,7 @@ export async function startWorker(url: string, options: WorkerOptions = {}): Pro
     lead: fileURLToPath(moduleUrl("shoal/lead")),
     onNote: options.onNote ?? (() => {}),
   });
+  agent.leads = () => keeper.leads;
   await keeper.start();
   return {
     get id() {

@@ -43,7 +43,8 @@ export async function why(job?: string, options: TaskOptions = {}): Promise<Expl
   const isRunning = entry.state === "running";
   const now = isRunning ? opened.clock + Math.max(0, Date.now() - opened.at) : found.lastAt;
   const holder = isRunning ? null : await otherHolder(entry, stateDirOf(options));
-  return explainCase(found, { now, isRunning, task, otherHolder: holder, waits: entry.waits ?? null });
+  const { waits = null, isUnled = false } = entry;
+  return explainCase(found, { now, isRunning, task, otherHolder: holder, waits, isUnled });
 }
 
 const begun = ({ run, job, state }: JobEntry): Explanation => ({

@@ -542,6 +542,16 @@ describe("a job that runs", () => {
     expect(codes(await during(180, scene, { waits }))).toEqual(["WORKING"]);
   });
 
+  it("nobody leads a job that was left to a cluster: said first, with what was under way", async () => {
+    const scene: Scene = { stages: [stage("read", 4)], slots: 2 };
+    const explanation = await during(180, scene, { isUnled: true });
+    expect(codes(explanation)[0]).toBe("NOBODY_LEADS");
+    const { text, details } = only(explanation, "NOBODY_LEADS");
+    expect(text).toContain("2 attempts ran when the last leader was heard");
+    expect(details).toEqual({ running: 2 });
+    expect(codes(await during(180, scene, {}))).not.toContain("NOBODY_LEADS");
+  });
+
   it("NATS is away: said first, with what runs on", async () => {
     const { text, details } = only(await during(150, {}, { awayMs: 12_000 }), "CLUSTER_AWAY");
     expect(text).toContain("NATS has been away for 12.0 s");

@@ -35,6 +35,7 @@ export interface WhyContext {
   readonly otherHolder?: Question["otherHolder"];
   readonly task?: number | null;
   readonly waits?: string | null;
+  readonly isUnled?: boolean;
   readonly awayMs?: number | null;
 }
 
@@ -48,6 +49,7 @@ export function explainCase(found: RunCase, context: WhyContext): Explanation {
     otherHolder: context.otherHolder ?? null,
     task: context.task ?? null,
     waits: context.waits ?? null,
+    isUnled: context.isUnled ?? false,
     awayMs: context.awayMs ?? null,
     found: findings,
   };

@@ -48,6 +48,8 @@ export interface JobSummary {
   readonly kept: number;
   /** Of a job of a cluster: why no worker takes part in it. */
   readonly waits?: string;
+  /** A job of a cluster that nobody leads at the moment. */
+  readonly isUnled?: true;
 }
 
 export interface JobEntry extends JobSummary {

@@ -143,6 +143,25 @@ test("the worker that leads is killed: another goes on, and does no finished tas
   expect((await infoOf(id)).leaders).toBe(2);
 });
 
+test("all workers are killed: whoever follows or asks is told that nobody leads it; a new one goes on", async () => {
+  await open(1);
+  const id = await submit("gated.ts");
+  await finished(id, 2);
+  const following = project.start("attach", id, "--cluster", url);
+  const [only] = team;
+  only!.process.kill("SIGKILL");
+  await following.said(`nobody leads ${id} at the moment: shoal workers tells which there are`);
+  expect(await infoOf(id)).toMatchObject({ state: "running", waits: `nobody leads ${id} at the moment` });
+  expect((await ask("jobs")).stdout).toContain(`nobody leads ${id} at the moment`);
+  expect((await ask("why", id)).stdout).toContain("NOBODY_LEADS");
+  openGate();
+  team.push(project.start("worker", "--cluster", url, "--slots", "1", "--directory", ".shoal/w2"));
+  await following.said(`${id} is led again`);
+  expect((await following.ended).code).toBe(0);
+  expect(project.digest("out")).toBe(expected);
+  expect(await infoOf(id)).toMatchObject({ waits: null, leaders: 2 });
+});
+
 test("the worker that leads is stopped for a while: another takes over, and the first one does no harm", async () => {
   await open(2);
   const id = await submit("gated.ts");

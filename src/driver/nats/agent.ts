@@ -55,6 +55,8 @@ const goneMs = 2000;
 export class Agent {
   private readonly options: AgentOptions;
   readonly connection: ClusterConnection;
+  /** Submitted jobs that are led here: asked when somebody asks who is there. */
+  leads: () => readonly string[] = () => [];
   private readonly pool: SlotPool;
   private readonly blocks: BlockServer;
   private readonly leases: LeasedSlots;
@@ -331,6 +333,7 @@ export class Agent {
       labels,
       run: this.seat?.options.job.run ?? null,
       ...(this.seat === null ? {} : { job: this.seat.options.job.job ?? this.seat.options.job.run }),
+      leads: this.leads(),
       isDraining: this.isDraining,
       rssBytes: process.memoryUsage.rss(),
       upSeconds: Math.round((performance.now() - this.startedAt) / 1000),

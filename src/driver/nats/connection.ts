@@ -16,7 +16,7 @@ import type { PeerCertificate } from "node:tls";
 import { ShoalError } from "../../errors.ts";
 import { inboxOf } from "./roles.ts";
 import { checkServer, parseClusterUrl, redacted, type ClusterAddress } from "./address.ts";
-import { isConflict, isRetryable, isTooFewServers, textOf, unreachable } from "./nats-errors.ts";
+import { isConflict, isFull, isRetryable, toldOf, unreachable } from "./nats-errors.ts";
 import { deleteObject, deleteObjects, keysIn, listObjects, readObject, type StoredObject } from "./stored.ts";
 import { asking, StreamMaker } from "./streams.ts";
 import { Subjects } from "./subjects.ts";
@@ -28,12 +28,12 @@ export const protocolVersion = 1;
 const connectTimeoutMs = 3000;
 /** JetStream may be without a leader for a while: what it is asked is asked again for so long. */
 const patienceMs = 30_000;
+/** A store that is full stays so until somebody makes room: most of what is asked of it is not asked for as long. */
+const fullPatienceMs = 2000;
 /** A stream whose leader has just died, or is about to be chosen, does not answer at all. */
 const keyMs = 1000;
 /** Between two attempts: what is chosen meanwhile is found soon. */
 const pauseMaxMs = 250;
-const tooFewHint =
-  "On a cluster of NATS servers three copies are kept: start three of them, or add ?replicas=1 to the address.";
 const tidyMs = 3000;
 const freshMs = 86_400_000;
 const closingMs = 2000;
@@ -259,14 +259,14 @@ export class ClusterConnection {
   }
 
   /** What another file does with the client, tried again like everything here. */
-  async use<T>(what: string, act: (nc: NatsConnection) => Promise<T>): Promise<T> {
-    return await this.patiently(what, () => act(this.nc));
+  async use<T>(what: string, act: (nc: NatsConnection) => Promise<T>, waitsForRoom = false): Promise<T> {
+    return await this.patiently(what, () => act(this.nc), waitsForRoom ? patienceMs : fullPatienceMs);
   }
 
   /** Does it again, with growing pauses, while what fails may succeed later. CLUSTER_FAILED, CLUSTER_REFUSED. */
-  private async patiently<T>(what: string, act: () => Promise<T>): Promise<T> {
+  private async patiently<T>(what: string, act: () => Promise<T>, fullMs = fullPatienceMs): Promise<T> {
     const began = performance.now();
-    const until = began + patienceMs;
+    const isCluster = this.nc.info?.cluster !== undefined;
     for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, pauseMaxMs)) {
       try {
         return await act();
@@ -276,12 +276,10 @@ export class ClusterConnection {
           const message = `the NATS server does not allow this role ${this.denied.what} (${what})`;
           throw new ShoalError("CLUSTER_REFUSED", message, { cause: error });
         }
-        if (this.nc.isClosed() || !isRetryable(error) || performance.now() > until) {
-          const text = textOf(error);
-          throw new ShoalError("CLUSTER_FAILED", `${what} failed: ${text}`, {
-            cause: error,
-            ...(isTooFewServers(text) ? { hint: tooFewHint } : {}),
-          });
+        const patience = isFull(error, isCluster) ? fullMs : patienceMs;
+        if (this.nc.isClosed() || !isRetryable(error) || performance.now() > began + patience) {
+          const { text, ...hint } = toldOf(error, isCluster);
+          throw new ShoalError("CLUSTER_FAILED", `${what} failed: ${text}`, { cause: error, ...hint });
         }
       }
       await wait(pauseMs, undefined, { ref: false });

@@ -32,6 +32,8 @@ export interface WorkerInfo {
   /** The run that it works on, or null; and what people call its job. */
   readonly run: string | null;
   readonly job?: string;
+  /** Submitted jobs that it leads. */
+  readonly leads?: readonly string[];
   readonly isDraining: boolean;
   readonly rssBytes: number;
   /** Seconds since it began. */
@@ -68,6 +70,7 @@ export const isInfo = (info: Readonly<Record<string, unknown>>): boolean =>
   counts.every((name) => isCount(info[name])) &&
   (info["run"] === null || isText(info["run"])) &&
   (info["job"] === undefined || isText(info["job"])) &&
+  (info["leads"] === undefined || (Array.isArray(info["leads"]) && info["leads"].every(isText))) &&
   typeof info["isDraining"] === "boolean" &&
   isObject(info["labels"]) &&
   Object.values(info["labels"]).every(isText) &&

@@ -3,7 +3,7 @@
 // Not here: what the messages mean (journal-stream.ts).
 
 import { jetstream } from "@nats-io/jetstream";
-import { headers } from "@nats-io/transport-node";
+import { headers, type NatsConnection } from "@nats-io/transport-node";
 import type { ClusterConnection } from "./connection.ts";
 import { isConflict, isMissingStream, textOf } from "./nats-errors.ts";
 import { asking, streamsOf } from "./streams.ts";
@@ -37,24 +37,21 @@ export async function appendJournal(
   last: number,
   { id, segment, place, bytes }: JournalMessage & { readonly id: string },
 ): Promise<number | null> {
-  return await connection.use(`appending to the journal of ${job}`, async (nc) => {
+  const append = async (nc: NatsConnection): Promise<number | null> => {
     const told = headers();
     told.set("segment", segment);
     told.set("place", place);
     try {
       const options = { headers: told, msgID: id, expect: { lastSubjectSequence: last } };
       const subject = connection.subjects.journal(job);
-      const { seq } = await jetstream(nc, { ...asking, timeout: appendTimeoutMs }).publish(
-        subject,
-        bytes,
-        options,
-      );
-      return seq;
+      const asked = jetstream(nc, { ...asking, timeout: appendTimeoutMs });
+      return (await asked.publish(subject, bytes, options)).seq;
     } catch (error) {
       if (isConflict(error)) return null;
       throw error;
     }
-  });
+  };
+  return await connection.use(`appending to the journal of ${job}`, append, true);
 }
 
 /** Deletes a job's journal. */

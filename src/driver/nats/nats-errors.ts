@@ -13,9 +13,31 @@ export const isConflict = (error: unknown): boolean =>
 /** The leader of all servers knows no such stream. It may yet: see streams.ts. */
 export const isMissingStream = (error: unknown): boolean => /stream not found/i.test(textOf(error));
 
-/** Not as many servers are up as copies are asked for. */
-export const isTooFewServers = (text: string): boolean =>
-  /insufficient resources|no suitable peers|replicas > 1 not supported/i.test(text);
+const tooFewHint =
+  "On a cluster of NATS servers three copies are kept: start three of them, or add ?replicas=1 to the address.";
+const fullHint =
+  "Raise max_file_store in the jetstream {} of its configuration, and start it again: what waits goes on then.";
+
+/** Of a server that stands alone; several say the same where not as many are up as copies are asked for. */
+const saysFull = (text: string): boolean =>
+  /insufficient resources|resource limits exceeded|maximum bytes exceeded/i.test(text);
+
+/** Whether the server's store is full. */
+export const isFull = (error: unknown, isCluster: boolean): boolean => !isCluster && saysFull(textOf(error));
+
+/** What people are told of what a server says, and what they can do. */
+export function toldOf(
+  error: unknown,
+  isCluster: boolean,
+): { readonly text: string; readonly hint?: string } {
+  const text = textOf(error);
+  if (saysFull(text)) {
+    return isCluster
+      ? { text: `${text}: too few servers are up, or a store is full`, hint: `${tooFewHint} ${fullHint}` }
+      : { text: `the NATS server's store is full (${text})`, hint: fullHint };
+  }
+  return /no suitable peers|replicas > 1 not supported/i.test(text) ? { text, hint: tooFewHint } : { text };
+}
 
 /** No leader at the moment, no answer in time, somebody else was first, the connection broke: it can succeed later. */
 export function isRetryable(error: unknown): boolean {
@@ -27,7 +49,8 @@ export function isRetryable(error: unknown): boolean {
     isMissingStream(error) ||
     // Somebody makes the same with other options; or too few servers of a cluster are up to keep all copies.
     /already in use/i.test(text) ||
-    /insufficient resources|no suitable peers/i.test(text)
+    /no suitable peers/i.test(text) ||
+    saysFull(text)
   );
 }
 

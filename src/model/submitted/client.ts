@@ -9,6 +9,7 @@ import { readKept } from "../../data/calls/kept-value.ts";
 import { shipBundle } from "../../driver/nats/bundles.ts";
 import type { ClusterConnection } from "../../driver/nats/connection.ts";
 import { isObject } from "../../driver/nats/frame-bodies.ts";
+import { askWorkers, type WorkerInfo } from "../../driver/nats/held.ts";
 import { objectInBytes } from "../../driver/nats/json.ts";
 import { openJournals } from "../../driver/nats/journal-messages.ts";
 import { JournalStream } from "../../driver/nats/journal-stream.ts";
@@ -133,8 +134,18 @@ export interface FollowOptions {
 }
 
 const lookEveryMs = 1000;
-/** Looks at a job that nobody leads, after which that is told. */
-const queuedLooks = 5;
+/** Looks at a job of which nothing was heard, after which it is told if nobody leads it. */
+const silentLooks = 5;
+
+/** Whether some worker says that it leads the job; null: workers are there that cannot tell. */
+export async function isLed(connection: ClusterConnection, id: string): Promise<boolean | null> {
+  return isLedBy(await askWorkers(connection), id);
+}
+
+export function isLedBy(workers: readonly Pick<WorkerInfo, "leads">[], id: string): boolean | null {
+  if (workers.some(({ leads }) => leads?.includes(id) === true)) return true;
+  return workers.some(({ leads }) => leads === undefined) ? null : false;
+}
 
 /** Settles when the job is over: its record, which says how. Aborting the signal ends the following, not the job. */
 export async function followJob(
@@ -143,20 +154,36 @@ export async function followJob(
   { onProgress, onNote, onOutput, signal }: FollowOptions,
 ): Promise<SubmittedJob> {
   let look = (): void => {};
+  let silent = 0;
+  let isAlone = false;
+  let lastNote = "";
+  const note = (line: string): void => {
+    if (line !== lastNote) onNote?.((lastNote = line));
+  };
+  const heard = (): void => {
+    silent = 0;
+    if (!isAlone) return;
+    isAlone = false;
+    note(`${id} is led again`);
+  };
   const unsubscribe = connection.subscribe(connection.subjects.said(id), (bytes) => {
     const said = objectInBytes(bytes) ?? {};
+    // Notes are those of whoever cannot lead it, too.
+    if (said["note"] === undefined) heard();
     if (isObject(said["progress"])) onProgress?.(said["progress"] as unknown as Progress);
-    else if (typeof said["note"] === "string") onNote?.(said["note"]);
+    else if (typeof said["note"] === "string") note(said["note"]);
     else if (typeof said["printed"] === "string") onOutput?.(said["printed"]);
     else if (said["over"] === true) look();
   });
-  connection.onAway = (isAway) => onNote?.(isAway ? "NATS is away" : "NATS is back");
+  connection.onAway = (isAway) => note(isAway ? "NATS is away" : "NATS is back");
   try {
-    for (let looks = 0; ; looks++) {
+    for (; ; silent++) {
       const { record } = await readRecord(connection, id);
       if (isOver(record)) return record;
-      if (record.state === "queued" && looks === queuedLooks)
-        onNote?.(`${id} waits for a worker that leads it: shoal workers tells which there are`);
+      if (!isAlone && silent > 0 && silent % silentLooks === 0) {
+        isAlone = (await isLed(connection, id)) === false;
+        if (isAlone) note(`${nobodyLeads(record)}: shoal workers tells which there are`);
+      }
       await new Promise<void>((resolve, reject) => {
         const timer = setTimeout(() => look(), lookEveryMs);
         const settle = (act: () => void): void => {
@@ -175,6 +202,9 @@ export async function followJob(
     connection.onAway = () => {};
   }
 }
+
+export const nobodyLeads = ({ id, state }: SubmittedJob): string =>
+  state === "queued" ? `${id} waits for a worker that leads it` : `nobody leads ${id} at the moment`;
 
 /** What it gave: its value, or undefined for files. Throws what it failed with. */
 export async function resultOf(connection: ClusterConnection, record: SubmittedJob): Promise<unknown> {
@@ -225,7 +255,8 @@ export async function withJournal<T>(
   try {
     const stream = new JournalStream(connection, id, 0, () => {});
     await stream.restore(path.join(stateDir, jobsFolder));
-    const run = await summarize(stateDir, record);
+    const isUnled = record.state === "running" && (await isLed(connection, id)) === false;
+    const run = await summarize(stateDir, record, isUnled);
     if (run === null) {
       throw new ShoalError("RUN_UNFINISHED", `${id} has not begun: it is ${record.state}`, {
         hint: "It begins when a worker is free to lead it.",
@@ -238,7 +269,7 @@ export async function withJournal<T>(
 }
 
 /** Writes the summary by which lists find the job. Returns its run; null: its journal is empty. */
-async function summarize(stateDir: string, record: SubmittedJob): Promise<string | null> {
+async function summarize(stateDir: string, record: SubmittedJob, isUnled: boolean): Promise<string | null> {
   const folder = path.join(stateDir, jobsFolder);
   const [key] = existsSync(folder) ? readdirSync(folder) : [];
   if (key === undefined) return null;
@@ -269,6 +300,7 @@ async function summarize(stateDir: string, record: SubmittedJob): Promise<string
       tasks: opened.stages.reduce((sum, { tasks }) => sum + tasks, 0),
       kept: 0,
       ...(typeof record.waits === "string" ? { waits: record.waits } : {}),
+      ...(isUnled ? { isUnled: true as const } : {}),
     });
     return opened.run;
   }

@@ -1,7 +1,16 @@
 // The jobs that were left to a cluster, for programs.
 
 import { ClusterConnection } from "../../driver/nats/connection.ts";
-import { cancelJob, followJob, resultOf, withJournal, type FollowOptions } from "./client.ts";
+import { askWorkers, type WorkerInfo } from "../../driver/nats/held.ts";
+import {
+  cancelJob,
+  followJob,
+  isLedBy,
+  nobodyLeads,
+  resultOf,
+  withJournal,
+  type FollowOptions,
+} from "./client.ts";
 import { listRecords, readRecord, type SubmittedJob, type SubmittedState } from "./record.ts";
 
 /** A job that was left to a cluster. */
@@ -19,7 +28,7 @@ export interface SubmittedInfo {
   readonly leader: { readonly host: string; readonly pid: number } | null;
   /** Workers that have led it. */
   readonly leaders: number;
-  /** Why no worker takes part in it, in a sentence, while that is so. */
+  /** Why no worker leads it, or takes part in it, in a sentence, while that is so. */
   readonly waits: string | null;
   /** Of files that it has written. */
   readonly output: { readonly directory: string; readonly files: readonly string[] } | null;
@@ -49,12 +58,16 @@ export class ClusterJobs {
 
   /** The last submitted first. */
   async list(): Promise<SubmittedInfo[]> {
-    return (await listRecords(this.connection)).map(infoOf);
+    const records = await listRecords(this.connection);
+    // Workers are asked only if there is something that one of them should be leading.
+    const workers = records.some(isRunning) ? await askWorkers(this.connection) : [];
+    return records.map((record) => infoOf(record, workers));
   }
 
   /** One of them. RUN_UNKNOWN. */
   async info(id: string): Promise<SubmittedInfo> {
-    return infoOf((await readRecord(this.connection, id)).record);
+    const { record } = await readRecord(this.connection, id);
+    return infoOf(record, isRunning(record) ? await askWorkers(this.connection) : []);
   }
 
   /**
@@ -68,7 +81,7 @@ export class ClusterJobs {
 
   /** Returns what it is afterwards: cancelled, unless it was over before. RUN_UNKNOWN. */
   async cancel(id: string, reason = "it was cancelled"): Promise<SubmittedInfo> {
-    return infoOf(await cancelJob(this.connection, id, reason));
+    return infoOf(await cancelJob(this.connection, id, reason), []);
   }
 
   /**
@@ -90,7 +103,10 @@ export class ClusterJobs {
   }
 }
 
-function infoOf(record: SubmittedJob): SubmittedInfo {
+const isRunning = ({ state }: SubmittedJob): boolean => state === "running";
+
+/** `workers`: those that were asked, if it runs. */
+function infoOf(record: SubmittedJob, workers: readonly WorkerInfo[]): SubmittedInfo {
   const { id, description, state, parameters, submittedAt, endedAt, leader, epoch, output, error } = record;
   return {
     id,
@@ -101,7 +117,10 @@ function infoOf(record: SubmittedJob): SubmittedInfo {
     endedAt,
     leader,
     leaders: epoch,
-    waits: record.waits ?? null,
+    waits:
+      isRunning(record) && isLedBy(workers, record.id) === false
+        ? nobodyLeads(record)
+        : (record.waits ?? null),
     output,
     error: error === null ? null : { code: error.code ?? null, message: error.message },
   };

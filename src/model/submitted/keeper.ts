@@ -10,6 +10,7 @@ import type { ChildProcess } from "node:child_process";
 import { toErrorData, ShoalError } from "../../errors.ts";
 import type { ClusterConnection } from "../../driver/nats/connection.ts";
 import { defaultLeaseTimes, Lease, LeaseWatch } from "../../driver/nats/lease.ts";
+import type { Said } from "./lead-job.ts";
 import { LeadPlaces } from "./lead-places.ts";
 import { LeadingProcesses } from "./leading-processes.ts";
 import { sweepFromTimeToTime } from "./retention.ts";
@@ -58,6 +59,8 @@ export class JobKeeper {
   private stopSweeping: () => void = () => {};
   private timer: NodeJS.Timeout | null = null;
   private look: () => void = () => {};
+  /** Why a job could not be led, as it was told last. */
+  private whyNot: string | null = null;
   private isClosed = false;
 
   constructor(connection: ClusterConnection, options: KeeperOptions) {
@@ -65,6 +68,11 @@ export class JobKeeper {
     this.options = options;
     this.processes = new LeadingProcesses(options.lead, options.url);
     this.places = new LeadPlaces(options.directory);
+  }
+
+  /** Jobs that are led here, at this moment. */
+  get leads(): readonly string[] {
+    return [...this.led.keys()];
   }
 
   async start(): Promise<void> {
@@ -102,7 +110,7 @@ export class JobKeeper {
       for (const [id, record] of this.open) {
         if (this.isClosed || this.led.size >= leadsMax || this.led.has(id)) continue;
         await this.tryToLead(id, record).catch((error: unknown) => {
-          this.options.onNote(`cannot lead ${id}: ${toErrorData(error).message}`);
+          this.tellWhyNot(id, `cannot lead ${id}: ${toErrorData(error).message}`);
         });
       }
       // Not all workers look at the same moment; while nobody waits for a leader, nothing is asked.
@@ -111,6 +119,13 @@ export class JobKeeper {
         this.timer = setTimeout(resolve, defaultLeaseTimes.renewMs * (0.25 + Math.random() / 4));
       });
     }
+  }
+
+  /** Who follows a job that nobody leads learns why, also who has just come; here each reason is told once. */
+  private tellWhyNot(id: string, why: string): void {
+    if (why !== this.whyNot) this.options.onNote((this.whyNot = why));
+    const said: Said = { note: `${this.options.worker()} ${why}` };
+    this.connection.publish(this.connection.subjects.said(id), JSON.stringify(said));
   }
 
   /** A job is new. */
@@ -139,6 +154,7 @@ export class JobKeeper {
       await lease.release().catch(() => lease.stop());
       throw error;
     }
+    this.whyNot = null;
     options.onNote(`leads ${id}${lease.epoch === 1 ? "" : `, after ${lease.epoch - 1} others`}`);
     const child = this.processes.lead({ id, epoch: lease.epoch, directory });
     const began = performance.now();

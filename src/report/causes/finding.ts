@@ -21,6 +21,7 @@ export const findingCodes = {
   RETRYING: "a task failed and is tried again",
   OUTPUTS_REMADE: "lost map outputs are made again",
   CLUSTER_AWAY: "the cluster's NATS servers do not answer, and everybody waits for them",
+  NOBODY_LEADS: "no worker of the cluster leads the job at this moment, so that nothing is decided",
   WAITING_FOR_WORKERS: "no worker of the cluster takes part: all are at work on other jobs, or none is there",
   WAITING_FOR_SHUFFLE: "a stage waits for the last tasks of those that it reads",
   SLOTS_BUSY: "tasks wait for a free slot",
@@ -67,6 +68,8 @@ export interface Question {
   readonly task: number | null;
   /** Of a job of a cluster: why no worker takes part in it, in a sentence without its full stop; null: some do. */
   readonly waits: string | null;
+  /** Of a job that was left to a cluster: no worker leads it at this moment. */
+  readonly isUnled: boolean;
   /** Of a job of a cluster: for how long its NATS servers have been away; null: they are there. */
   readonly awayMs: number | null;
   /** What causes earlier in the list have found. */

@@ -7,6 +7,7 @@ import { cancelled, committing, cutOff, stateLocked, stopping, succeeded } from 
 import type { Cause } from "./finding.ts";
 import { inputMissing } from "./input-missing.ts";
 import { memoryExhausted } from "./memory-exhausted.ts";
+import { nobodyLeads } from "./nobody-leads.ts";
 import { noProgress } from "./no-progress.ts";
 import { outputsRemade } from "./outputs-remade.ts";
 import { poisonTask } from "./poison-task.ts";
@@ -26,6 +27,7 @@ export const causes: readonly Cause[] = [
   cancelled,
   stateLocked,
   clusterAway,
+  nobodyLeads,
   inputMissing,
   memoryExhausted,
   poisonTask,
