@@ -59,6 +59,11 @@ export interface WorkerOptions {
   readonly onNote?: (line: string) => void;
   /** `shoal drain` asked this worker to leave. */
   readonly onDrain?: () => void;
+  /**
+   * The NATS server has lost its store, and with it all that it knew of workers and jobs. Close the worker: one that starts anew
+   * is known again.
+   */
+  readonly onForgotten?: () => void;
 }
 
 const callSlotsMax = 4096;
@@ -127,6 +132,7 @@ export async function startWorker(url: string, options: WorkerOptions = {}): Pro
     },
     onNote: options.onNote ?? (() => {}),
     ...(options.onDrain === undefined ? {} : { onDrain: options.onDrain }),
+    ...(options.onForgotten === undefined ? {} : { onForgotten: options.onForgotten }),
   });
   const { JobKeeper } = await import("./model/submitted/keeper.ts");
   const keeper = new JobKeeper(agent.connection, {

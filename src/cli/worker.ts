@@ -46,7 +46,9 @@ export async function worker(args: readonly string[], around: Surroundings): Pro
     const api = await loadClusterApi();
     const note = (text: string): void => void around.stderr.write(`${escapeLine(text)}\n`);
     let leave = (): void => {};
-    const told = new Promise<void>((resolve) => (leave = resolve));
+    let giveUp = (_error: ShoalError): void => {};
+    const told = new Promise<void>((resolve, reject) => ([leave, giveUp] = [resolve, reject]));
+    told.catch(() => {}); // it may be given up before anybody waits for it
     const stopListening = onSignals(around.signals, (signal) => {
       note(`${signal}: leaves when what it works on is over; once more ends it at once`);
       leave();
@@ -54,9 +56,18 @@ export async function worker(args: readonly string[], around: Surroundings): Pro
     // The timer keeps the process alive: the connection alone does not while NATS is away.
     const alive = setInterval(() => {}, 60_000);
     try {
-      const handle = await api.startWorker(url, { ...optionsOf(line), onNote: note, onDrain: leave });
+      const onForgotten = (): void => giveUp(forgotten());
+      const handle = await api.startWorker(url, {
+        ...optionsOf(line),
+        onNote: note,
+        onDrain: leave,
+        onForgotten,
+      });
       note(`${handle.id} is ready`);
-      await told;
+      await told.catch(async (error: unknown) => {
+        await handle.close();
+        throw error;
+      });
       await handle.drain();
       const { id } = handle;
       await handle.close();
@@ -67,6 +78,15 @@ export async function worker(args: readonly string[], around: Surroundings): Pro
     }
   });
 }
+
+const forgotten = (): ShoalError =>
+  new ShoalError(
+    "CLUSTER_FAILED",
+    "the NATS server's store is another than the one that this worker came to",
+    {
+      hint: "Start the worker again: it comes as a new one. Jobs that were left to the cluster are forgotten: submit them again.",
+    },
+  );
 
 function optionsOf(line: JobsLine): Record<string, unknown> {
   const { text } = line;

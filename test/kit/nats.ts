@@ -15,6 +15,8 @@ export interface NatsServer {
   kill(): Promise<void>;
   /** Starts it again on the same port and directory. */
   restart(): Promise<void>;
+  /** Deletes all that it has stored; while it is down. */
+  forget(): void;
   close(): Promise<void>;
 }
 
@@ -132,6 +134,7 @@ export async function startNats(args: readonly string[] = []): Promise<NatsServe
     },
     kill,
     restart: start,
+    forget: () => rmSync(directory, { recursive: true, force: true }),
     close: async () => {
       await kill();
       rmSync(directory, { recursive: true, force: true });

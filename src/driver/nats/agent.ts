@@ -43,6 +43,8 @@ export interface AgentOptions extends Omit<SlotPoolOptions, "onPrint"> {
   readonly runtime: string;
   /** Somebody asked for it to be drained (`shoal drain`). */
   readonly onDrain?: () => void;
+  /** The server's store is another than the one that this worker came to: nobody knows it any more. */
+  readonly onForgotten?: () => void;
   /** Something that whoever runs the worker should know. */
   readonly onNote: (line: string) => void;
 }
@@ -111,8 +113,9 @@ export class Agent {
     });
     connection.onAway = (isAway) => {
       options.onNote(isAway ? "NATS is away" : "NATS is back");
-      if (!isAway) this.comeIn();
+      if (!isAway && !this.isClosed) this.comeIn();
     };
+    connection.onForgotten = () => options.onForgotten?.();
   }
 
   get worker(): WorkerId {

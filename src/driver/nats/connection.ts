@@ -18,7 +18,7 @@ import { inboxOf } from "./roles.ts";
 import { checkServer, parseClusterUrl, redacted, type ClusterAddress } from "./address.ts";
 import { isConflict, isFull, isRetryable, toldOf, unreachable } from "./nats-errors.ts";
 import { deleteObject, deleteObjects, keysIn, listObjects, readObject, type StoredObject } from "./stored.ts";
-import { asking, StreamMaker } from "./streams.ts";
+import { asking, StreamMaker, streamsOf } from "./streams.ts";
 import { Subjects } from "./subjects.ts";
 import { within } from "./within.ts";
 
@@ -48,11 +48,15 @@ export class ClusterConnection {
   private readonly maker: StreamMaker;
   private readonly stores = new Map<string, Promise<ObjectStore>>();
   private bucket: Promise<KV> | null = null;
+  /** When the bucket was made, as its server says. */
+  private bucketMade: string | null = null;
   private awaySince: number | null = null;
   /** What the server did not allow last. */
   private denied: { readonly at: number; readonly what: string } | null = null;
   /** Told when NATS goes away or comes back. */
   onAway: (isAway: boolean) => void = () => {};
+  /** Told when the bucket is not the one that was there: the server's store is another, and has forgotten everything. */
+  onForgotten: () => void = () => {};
 
   /** `isPatient`: waits for a server that is not there yet. Errors: BAD_OPTION, CLUSTER_UNREACHABLE, CLUSTER_REFUSED. */
   static async open(url: string, name: string, isPatient = false): Promise<ClusterConnection> {
@@ -306,8 +310,21 @@ export class ClusterConnection {
     const buckets = new Kvm(jetstream(this.nc, { ...asking, timeout: keyMs }));
     // Read from its leader only (`allow_direct`): a copy may not have yet what was written a moment ago.
     const options = { history: 1, replicas: this.replicas, allow_direct: false };
-    await this.maker.make(`KV_${bucket}`, () => buckets.create(bucket, options));
+    const stream = `KV_${bucket}`;
+    await this.maker.make(stream, () => buckets.create(bucket, options));
+    const { created } = await (await streamsOf(this.nc)).info(stream);
+    const isAnother = this.bucketMade !== null && this.bucketMade !== created;
+    this.bucketMade = created;
+    if (isAnother) this.onForgotten();
     return await buckets.open(bucket, { allow_direct: false });
+  }
+
+  /** What was there before may be gone with the server's store. */
+  private findBucketAgain(): void {
+    if (this.bucketMade === null) return;
+    this.bucket = null;
+    this.stores.clear();
+    this.patiently("opening the bucket again", () => this.openBucket()).catch(() => {}); // whoever needs it is told
   }
 
   private async openStore(name: string): Promise<ObjectStore> {
@@ -335,6 +352,7 @@ export class ClusterConnection {
       } else if (status.type === "reconnect") {
         this.awaySince = null;
         this.onAway(false);
+        this.findBucketAgain();
       } else if (status.type === "error" && status.error instanceof PermissionViolationError) {
         const { operation, subject } = status.error;
         this.denied = { at: performance.now(), what: `a ${operation} on ${subject}` };

@@ -1,5 +1,5 @@
 // A NATS server whose store is full: whoever asks is told so, a job that was left to the cluster waits, and goes on when
-// there is room.
+// there is room. One that has lost its store; and one that is away when a worker leaves.
 
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -54,6 +54,53 @@ async function fill(connection: ClusterConnection): Promise<void> {
     hint: expect.stringContaining("max_file_store"),
   });
 }
+
+test("a server that lost its store: a worker that came to the old one says so and ends; the next one leads", async () => {
+  const forgetful = await startNats();
+  using project = new Project({ "count.ts": counting });
+  symlinkSync(booksDir, project.at("books"));
+  const url = `${forgetful.url}/lost`;
+  const start = () => project.start("worker", "--cluster", url, "--slots", "1");
+  const before = start();
+  try {
+    await before.said("is ready");
+    await forgetful.kill();
+    forgetful.forget();
+    await forgetful.restart();
+    const { code, stderr } = await before.ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain("the NATS server's store is another than the one that this worker came to");
+    const after = start();
+    await after.said("is ready");
+    const { code: ran } = await project.shoal("run", "count.ts", "--cluster", url);
+    expect(ran).toBe(0);
+    after.process.kill("SIGTERM");
+    expect((await after.ended).code).toBe(0);
+  } finally {
+    before.process.kill("SIGKILL");
+    await forgetful.close();
+  }
+});
+
+test("a worker that leaves while the server is away, which comes back meanwhile, leaves as always", async () => {
+  const flickering = await startNats();
+  using project = new Project({});
+  const worker = project.start("worker", "--cluster", `${flickering.url}/left`, "--slots", "1");
+  try {
+    await worker.said("is ready");
+    await flickering.kill();
+    await worker.said("NATS is away");
+    worker.process.kill("SIGTERM");
+    await worker.said("SIGTERM");
+    await flickering.restart();
+    const { code, stdout, stderr } = await worker.ended;
+    expect({ code, stdout, stderr }).toMatchObject({ code: 0, stdout: expect.stringContaining("has left") });
+    expect(stderr).not.toContain("internal error");
+  } finally {
+    worker.process.kill("SIGKILL");
+    await flickering.close();
+  }
+});
 
 test("it is told, and nothing is lost: with more room the job goes on", async () => {
   using project = new Project({ "count.ts": counting });
