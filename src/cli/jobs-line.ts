@@ -114,14 +114,21 @@ export async function perform(
       const width = isTTY === true ? Math.min(Math.max(columns || 100, widthMin), widthMax) : Infinity;
       await out.write(answer.text(paint, width));
     };
-    if (shape.ofCluster === true && line.text.cluster !== undefined) {
+    const cluster = shape.ofCluster === true ? clusterMeant(line, around.env) : undefined;
+    if (cluster !== undefined) {
       const { askCluster } = await import("./ask-cluster.ts");
-      await askCluster(line.text.cluster, line, tell);
+      await askCluster(cluster, line, tell);
     } else await tell(line);
     return exitCodes.success;
   } catch (error) {
     return await fail(error, args, around, out);
   }
+}
+
+/** Ids of submitted jobs are those of the cluster that the environment names; whatever else is asked about is here. */
+function clusterMeant({ text, argument = "" }: JobsLine, env: NodeJS.ProcessEnv): string | undefined {
+  if (text.cluster !== undefined) return text.cluster;
+  return /^s\d+$/.test(argument) && text.state === undefined ? env["SHOAL_CLUSTER"] || undefined : undefined;
 }
 
 async function fail(

@@ -15,12 +15,14 @@ const shape: CommandShape = {
   takes: null,
   options: ["state", "cluster", "json", "help"],
   about:
-    "Lists the jobs that ran or run with the state directory, or were left to a cluster, the latest first.",
+    "Lists the jobs that ran or run with the state directory, or were left to a cluster, the latest first. Where\n" +
+    "SHOAL_CLUSTER names a cluster, its jobs are listed; --state lists those here all the same.",
 };
 
 export async function jobs(args: readonly string[], around: Surroundings): Promise<ExitCode> {
   return await perform(shape, args, around, async ({ where, text }) => {
-    if (text.cluster !== undefined) return await submitted(text.cluster);
+    const cluster = text.cluster ?? (text.state === undefined ? around.env["SHOAL_CLUSTER"] : undefined);
+    if (cluster !== undefined && cluster !== "") return await submitted(cluster);
     const list = await (await loadJobsApi()).jobs(where);
     return {
       members: () => ({ jobs: list }),

@@ -80,7 +80,9 @@ export async function findJob(named: string | undefined, options: StateOptions):
   const entries = await listJobs(stateDir);
   if (entries.length === 0) {
     throw new ShoalError("RUN_UNKNOWN", `no job is known in ${stateDir}`, {
-      hint: "shoal run <job.ts> runs one; --state names another state directory.",
+      hint: isSubmitted(named)
+        ? clusterHint
+        : "shoal run <job.ts> runs one; --state names another state directory.",
       details: { stateDir },
     });
   }
@@ -91,6 +93,11 @@ export async function findJob(named: string | undefined, options: StateOptions):
   if (begin.length === 1) return begin[0]!;
   throw unknown(named, begin.length > 0 ? begin : entries, begin.length);
 }
+
+/** An id as jobs have that were left to a cluster. */
+const isSubmitted = (named = ""): boolean => /^s\d+$/.test(named);
+const clusterHint =
+  "It is the id of a job that was left to a cluster: add --cluster nats://…, or set SHOAL_CLUSTER.";
 
 function unknown(named: string, entries: readonly JobEntry[], matches: number): ShoalError {
   const shown = named.length > 100 ? `${named.slice(0, 99)}…` : named;
@@ -109,6 +116,7 @@ function unknown(named: string, entries: readonly JobEntry[], matches: number): 
   const near = nearest(named, names) ?? names.find((name) => letters(name) === letters(named)) ?? null;
   const suggestion = near === null ? "" : `; did you mean ${JSON.stringify(near)}?`;
   return new ShoalError("RUN_UNKNOWN", `no job ${JSON.stringify(shown)} is known${suggestion}`, {
+    ...(isSubmitted(named) ? { hint: clusterHint } : {}),
     details: { received: shown, near },
   });
 }

@@ -102,6 +102,15 @@ test("a job is left, followed, and asked about; its output is that of one machin
   expect((await ask("why", id)).stdout).toContain("succeeded");
   expect((await ask("report", id)).stdout).toContain("where the time went");
   expect((await ask("events", id, "--task", "t0")).stdout).toContain("AttemptFinished");
+  // The environment names the cluster, an id such as "s1" that a cluster is meant; without either it is told what is missing.
+  const bare = async (env: Readonly<Record<string, string>>, ...args: string[]) =>
+    await project.startWith(env, ...args).ended;
+  const named = { SHOAL_CLUSTER: url };
+  expect((await bare(named, "why", id)).stdout).toContain("succeeded");
+  expect((await bare(named, "jobs")).stdout).toMatch(/s\d+ +count +succeeded/);
+  expect((await bare(named, "jobs", "--state", project.at(".shoal"))).stdout).toContain("No jobs yet");
+  expect((await bare(named, "why")).stderr).toContain("no job is known in");
+  expect((await bare({}, "why", id)).stderr).toContain("add --cluster nats://…, or set SHOAL_CLUSTER");
   expect((await ask("why", "s99")).stderr).toContain('no submitted job "s99" is known');
 });
 

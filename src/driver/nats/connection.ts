@@ -5,18 +5,12 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm, type Bucket, type KV } from "@nats-io/kv";
 import { Objm, type ObjectStore } from "@nats-io/obj";
-import {
-  connect,
-  PermissionViolationError,
-  type NatsConnection,
-  type TlsOptions,
-} from "@nats-io/transport-node";
+import { PermissionViolationError, type NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as wait } from "node:timers/promises";
-import type { PeerCertificate } from "node:tls";
 import { ShoalError } from "../../errors.ts";
-import { inboxOf } from "./roles.ts";
-import { checkServer, parseClusterUrl, redacted, type ClusterAddress } from "./address.ts";
+import { parseClusterUrl, redacted, type ClusterAddress } from "./address.ts";
 import { isConflict, isFull, isRetryable, toldOf, unreachable } from "./nats-errors.ts";
+import { reach } from "./reach.ts";
 import { deleteObject, deleteObjects, keysIn, listObjects, readObject, type StoredObject } from "./stored.ts";
 import { asking, StreamMaker, streamsOf } from "./streams.ts";
 import { Subjects } from "./subjects.ts";
@@ -25,7 +19,6 @@ import { within } from "./within.ts";
 /** What must be the same on both sides of every wire. A worker of another one takes no part. */
 export const protocolVersion = 1;
 
-const connectTimeoutMs = 3000;
 /** JetStream may be without a leader for a while: what it is asked is asked again for so long. */
 const patienceMs = 30_000;
 /** A store that is full stays so until somebody makes room: most of what is asked of it is not asked for as long. */
@@ -359,40 +352,6 @@ export class ClusterConnection {
       }
     }
   }
-}
-
-/** A client of one of the address's servers. */
-async function reach(
-  address: ClusterAddress,
-  url: string,
-  name: string,
-  isPatient: boolean,
-): Promise<NatsConnection> {
-  const tls = {
-    ...(address.ca === null ? {} : { ca: address.ca }),
-    checkServerIdentity: (_name: string, certificate: PeerCertificate) => checkServer(address, certificate),
-  } as TlsOptions;
-  const options = {
-    servers: [...address.servers],
-    name,
-    timeout: connectTimeoutMs,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
-    reconnectJitter: 250,
-    pingInterval: 5000,
-    // Answers come to subjects that only this role may listen to (roles.ts).
-    ...(address.user === null
-      ? {}
-      : { user: address.user, pass: address.password ?? "", inboxPrefix: inboxOf(address.user) }),
-    ...(address.tls ? { tls } : {}),
-  };
-  try {
-    return await connect(options);
-  } catch (error) {
-    const refused = unreachable(url, error);
-    if (!isPatient || refused.code !== "CLUSTER_UNREACHABLE") throw refused;
-  }
-  return await connect({ ...options, waitOnFirstConnect: true });
 }
 
 /** A value of the bucket, and the number of its last change. */
