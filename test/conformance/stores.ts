@@ -170,7 +170,8 @@ export function storeSuite({ name, start, open, close, deviations }: StoreUnderT
         const bytes = Buffer.alloc(40 * 2 ** 20, "0123456789abcdef\n");
         writeFileSync(file, bytes);
         await store.upload("large é+%", file);
-        await store.copy("large é+%", "copied", bytes.length);
+        expect(await store.copy("large é+%", "copied", bytes.length)).toBe(true);
+        expect(await store.copy("not there", "copied", 1)).toBe(false);
         const { size, etag } = (await store.info("copied"))!;
         expect(size).toBe(bytes.length);
         expect((await store.read("copied", etag, 0, size))!.equals(bytes)).toBe(true);

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { newMeter } from "../../src/data/contract.ts";
 import type { FileRef } from "../../src/data/input/file.ts";
 import { findInput } from "../../src/data/input/find.ts";
@@ -176,6 +176,100 @@ describe.skipIf(!hasS3Server())("with an S3 server", () => {
         await each.commit([{ attempt: "t0.1", part: 0 }]);
       }
       expect((await keysBelow("deep/")).sort()).toEqual(["deep/out/.shoal.json", "deep/out/part-00000"]);
+    });
+
+    describe("that was decided", () => {
+      const winners = [0, 1].map((part) => ({ attempt: `t${part}.1`, part }));
+      const write = async (run: string, of: readonly string[]): Promise<ObjectOutput> => {
+        const output = await begin(run, { continues: run });
+        for (const [part, text] of of.entries()) await stage(run, `t${part}.1`, part, text);
+        return output;
+      };
+      const old = async (): Promise<void> =>
+        await (await write("r0", ["o", "l", "d"])).commit([...winners, { attempt: "t2.1", part: 2 }]);
+      const decide = async (): Promise<void> => {
+        await (await write("r1", ["new 0", "new 1"])).suspend();
+        const commit = { format: 1, run: "r1", job: "count", winners, overwrite: false };
+        await bucket.create(commitKey("deep/out"), JSON.stringify(commit));
+      };
+      const runOf = async (): Promise<unknown> =>
+        (JSON.parse((await bucket.readText("deep/out/.shoal.json"))!) as { run: unknown }).run;
+      const carryOut = () => begin("r1", { continues: "r1" });
+
+      /** Once, what a process asks for waits until others have done all that they do. */
+      const late = (
+        method: "list" | "readText" | "delete" | "copy" | "create",
+        key: string,
+        others: () => Promise<unknown>,
+      ) => {
+        const original = Bucket.prototype[method] as (...args: unknown[]) => Promise<unknown>;
+        let isOver = false;
+        const spy = vi.spyOn(Bucket.prototype, method as "list").mockImplementation(async function (
+          this: Bucket,
+          ...args
+        ) {
+          if (!isOver && [args[0]].flat().includes(key)) {
+            isOver = true;
+            await others();
+          }
+          return (await original.apply(this, args)) as never;
+        });
+        onTestFinished(() => spy.mockRestore());
+        return () => isOver;
+      };
+      const steps = [
+        ["list", "deep/out/.shoal-r1/"],
+        ["readText", "deep/out/.shoal.json"],
+        ["delete", "deep/out/.shoal.json"],
+        ["list", "deep/out/"],
+        ["delete", "deep/out/part-00002"],
+        ["copy", "deep/out/.shoal-r1/t0.1/part-00000"],
+        ["copy", "deep/out/.shoal-r1/t1.1/part-00001"],
+        ["create", "deep/out/.shoal.json"],
+        ["delete", "deep/out/.shoal-r1/t1.1/part-00001"],
+        ["delete", "deep/out/.shoal-r1/owner.json"],
+        ["delete", "deep/out/.shoal-commit.json"],
+      ] as const;
+
+      test.each(steps)(
+        "is whole where one is late with %s %s, and another has put it in place",
+        async (...step) => {
+          await old();
+          await decide();
+          const wasLate = late(...step, carryOut);
+          const output = await carryOut();
+          expect(wasLate()).toBe(true);
+          await output.abort();
+          expect(await parts()).toEqual({ "part-00000": "new 0", "part-00001": "new 1" });
+          expect(await runOf()).toBe("r1");
+          expect(await keysBelow("deep/")).toHaveLength(3);
+        },
+      );
+
+      test.each(steps.filter(([method]) => method === "copy" || method === "create"))(
+        "leaves the next one's output alone where one is late with %s %s",
+        async (...step) => {
+          await decide();
+          const wasLate = late(...step, async () => {
+            await (await carryOut()).abort();
+            await (await write("r2", ["the next 0", "the next 1"])).commit(winners);
+          });
+          await expect(carryOut()).rejects.toMatchObject({ code: "OUTPUT_BUSY" });
+          expect(wasLate()).toBe(true);
+          expect(await parts()).toEqual({ "part-00000": "the next 0", "part-00001": "the next 1" });
+          expect(await runOf()).toBe("r2");
+          expect(await keysBelow("deep/")).toHaveLength(3);
+        },
+      );
+
+      test("and whose staging somebody has deleted fails, and the old output stays", async () => {
+        await old();
+        await decide();
+        await bucket.delete([stagedKey(stagingKey("deep/out", "r1"), "t1.1", 1)]);
+        await expect(carryOut()).rejects.toThrow(/cannot publish.*t1\.1\/part-00001 is gone/);
+        expect(await runOf()).toBe("r0");
+        expect(await bucket.readText("deep/out/part-00001")).toBe("l");
+      });
     });
 
     test("is one of two that commit at once, whole, and the other is told", async () => {

@@ -165,7 +165,18 @@ export class Bucket implements ObjectStore {
     }
   }
 
-  async copy(from: string, to: string, size: number): Promise<void> {
+  async copy(from: string, to: string, size: number): Promise<boolean> {
+    try {
+      await this.copyWhole(from, to, size);
+      return true;
+    } catch (error) {
+      const { details } = error as { details?: { error?: string } };
+      if (details?.error === "NoSuchKey") return false;
+      throw error;
+    }
+  }
+
+  private async copyWhole(from: string, to: string, size: number): Promise<void> {
     const CopySource = `${this.name}/${from.split("/").map(encodeURIComponent).join("/")}`;
     if (size <= copyBytesMax) {
       await this.ask(`copying ${this.url(from)}`, ({ sdk, client }) =>

@@ -116,14 +116,16 @@ export class LibraryStore implements ObjectStore {
     await this.ask(`writing ${this.url(key)}`, { kind: "upload", key: this.checked(key), file }, signal);
   }
 
-  async copy(from: string, to: string, size: number): Promise<void> {
+  async copy(from: string, to: string, size: number): Promise<boolean> {
     const what = `copying ${this.url(from)}`;
-    await this.ask(what, { kind: "copy", from: this.checked(from), to: this.checked(to) });
+    const ask: Ask = { kind: "copy", from: this.checked(from), to: this.checked(to) };
+    if ((await this.unlessGone(what, ask)) === null) return false;
     const end = performance.now() + copyMaxMs;
     for (let pauseMs = 50; (await this.info(to))?.size !== size; pauseMs = Math.min(5000, 2 * pauseMs)) {
       if (performance.now() > end) throw new ShoalError("STORE_FAILED", `${what} did not end`);
       await wait(pauseMs);
     }
+    return true;
   }
 
   async delete(keys: readonly string[]): Promise<void> {

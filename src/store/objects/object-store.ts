@@ -55,8 +55,8 @@ export interface ObjectStore {
   create(key: string, text: string): Promise<boolean>;
   /** A file as an object, in parts if it is large. */
   upload(key: string, file: string, signal?: AbortSignal): Promise<void>;
-  /** On the store's side. */
-  copy(from: string, to: string, size: number): Promise<void>;
+  /** On the store's side. False: there is nothing to copy. */
+  copy(from: string, to: string, size: number): Promise<boolean>;
   /** Those that are not there, too. */
   delete(keys: readonly string[]): Promise<void>;
   /** Gives up uploads in parts below a prefix that were begun and not ended, where the store keeps their parts until then. */

@@ -6,7 +6,9 @@
 //     ──► marker and old parts deleted ──► winners copied, by the store ──► marker ──► staging, .shoal-commit.json deleted
 //
 // Whatever is done twice on the way ends the same. The staging goes before the commit's record does: who is late with the
-// copies of a commit that is carried out finds nothing to copy. Readers of ours refuse a prefix with a commit's record.
+// copies of a commit that is carried out finds nothing to copy. Who is late with the deletion of the old marker deletes the
+// new one, and makes it again; only if it dies in between is the output, whole, without a marker: no store that is relied
+// on deletes by condition. Readers of ours refuse a prefix with a commit's record.
 //
 // Owner of: everything below the prefix that names.ts names.
 
@@ -47,6 +49,13 @@ interface Commit {
   readonly winners: readonly Winner[];
   /** All that is there goes, whatever it is; else only parts. */
   readonly overwrite: boolean;
+}
+
+/** A winner's file and the part that it becomes. */
+interface Copy {
+  readonly key: string;
+  readonly part: number;
+  readonly bytes: number;
 }
 
 export class ObjectOutput implements Output {
@@ -116,8 +125,7 @@ export class ObjectOutput implements Output {
     await inTurns(moves, copiesAtOnce, async ({ from: old, attempt, part }) => {
       const key = stagedKey(from, old.attempt, old.part);
       if (staged.get(key) !== old.bytes) return;
-      await this.store.copy(key, stagedKey(this.staging, attempt, part), old.bytes);
-      taken.add(attempt);
+      if (await this.store.copy(key, stagedKey(this.staging, attempt, part), old.bytes)) taken.add(attempt);
     });
     await this.deleteStaging(from).catch(() => {}); // what is left is swept by the next one that begins
     return taken;
@@ -243,40 +251,65 @@ export class ObjectOutput implements Output {
     );
   }
 
-  /** Also that of another run that was cut off: it is decided, and nobody else may do it. */
+  /**
+   * Also that of another run that was cut off: it is decided, and nobody else may do it. Several may be at it at once, each
+   * at any step, or stopped there: the staging goes last, so what is gone from it since was put in place by another.
+   */
   private async carryOutWhatIsDecided(): Promise<void> {
     const commit = await this.decided();
     if (commit === null) return;
     const staging = stagingKey(this.key, commit.run);
-    const files = commit.winners.map(({ part }) => partName(part)).sort();
-    if ((await this.marker())?.run !== commit.run) {
-      await this.clear(files, commit.overwrite);
-      const staged = await this.staged(staging);
-      await inTurns(commit.winners, copiesAtOnce, async ({ attempt, part }) => {
-        const key = stagedKey(staging, attempt, part);
-        const bytes = staged.get(key);
-        if (bytes !== undefined) await this.store.copy(key, partKey(this.key, part), bytes);
-        else if ((await this.marker())?.run !== commit.run) throw lost(this.directory, key);
-      });
-      const marker: Marker = { format: markerFormat, job: commit.job, run: commit.run, files };
-      const isMine = await this.store.create(markerKey(this.key), `${JSON.stringify(marker, null, 1)}\n`);
-      if (!isMine && (await this.marker())?.run !== commit.run) {
-        throw new ShoalError(
-          "OUTPUT_BUSY",
-          `another run has put its output into ${this.directory} meanwhile`,
-        );
-      }
+    const staged = await this.staged(staging);
+    const mark = await this.store.readText(markerKey(this.key));
+    if (mark === null || markerIn(mark)?.run !== commit.run) {
+      const keys = commit.winners.map(({ attempt, part }) => stagedKey(staging, attempt, part));
+      const missing = keys.find((key) => !staged.has(key));
+      if (missing !== undefined && !(await this.isDecidedFor(commit.run))) return; // and more has come since
+      if (missing !== undefined) throw lost(this.directory, missing);
+      // The marker goes first: from then on nothing here is an output.
+      if (mark !== null) await this.store.delete([markerKey(this.key)]);
+      const copies = commit.winners.map(({ part }, i) => ({
+        key: keys[i]!,
+        part,
+        bytes: staged.get(keys[i]!)!,
+      }));
+      await this.putInPlace(commit, copies);
     }
     await this.deleteStaging(staging);
-    await this.store.delete([commitKey(this.key)]);
+    if (await this.isDecidedFor(commit.run)) await this.store.delete([commitKey(this.key)]);
   }
 
-  /** The marker goes first: from then on nothing here is an output. Parts that are replaced need not be deleted. */
+  private async putInPlace({ run, job, overwrite }: Commit, copies: readonly Copy[]): Promise<void> {
+    const files = copies.map(({ part }) => partName(part)).sort();
+    await this.clear(files, overwrite);
+    await inTurns(copies, copiesAtOnce, async ({ key, part, bytes }) => {
+      const to = partKey(this.key, part);
+      if (await this.store.copy(key, to, bytes)) return;
+      if ((await this.store.info(to))?.size === bytes) return; // by another, who has deleted the staging since
+      throw (await this.isDecidedFor(run)) ? lost(this.directory, key) : busy(this.directory);
+    });
+    await this.mark({ format: markerFormat, job, run, files });
+  }
+
+  private async isDecidedFor(run: string): Promise<boolean> {
+    return (await this.decided())?.run === run;
+  }
+
+  private async mark(marker: Marker): Promise<void> {
+    const now = await this.decided();
+    const isOver = now !== null && now.run !== marker.run;
+    const text = `${JSON.stringify(marker, null, 1)}\n`;
+    if (!isOver && (await this.store.create(markerKey(this.key), text))) return;
+    if ((await this.marker())?.run === marker.run) return;
+    throw busy(this.directory);
+  }
+
+  /** Parts that are replaced need not be deleted. */
   private async clear(files: readonly string[], isAll: boolean): Promise<void> {
-    await this.store.delete([markerKey(this.key)]);
     const prefix = `${this.key}/`;
     const { objects } = await this.store.list(prefix, isAll);
-    const isOurs = (name: string): boolean => name === commitName || stagingName.test(name.split("/")[0]!);
+    const isOurs = (name: string): boolean =>
+      name === commitName || name === markerFile || stagingName.test(name.split("/")[0]!);
     const goes = (name: string): boolean =>
       (isAll ? !isOurs(name) : /^part-\d+$/.test(name)) && !files.includes(name);
     await this.store.delete([...objects.keys()].filter((key) => goes(key.slice(prefix.length))));
@@ -318,6 +351,9 @@ function parsed(text: string | null): unknown {
     return null;
   }
 }
+
+const busy = (directory: string): ShoalError =>
+  new ShoalError("OUTPUT_BUSY", `another run has put its output into ${directory} meanwhile`);
 
 const lost = (directory: string, key: string): ShoalError =>
   new ShoalError("OUTPUT_FAILED", `cannot publish the output ${directory}: ${key} is gone`, {
