@@ -3,7 +3,7 @@
 //
 //   node scripts/rehearse.mjs [--only bench/idle.mjs,test/chaos/…]
 //
-// About ten minutes. Not part of `npm test`; for whoever changes what they stand on, and before a release. What needs root, or
+// About a quarter of an hour. Not part of `npm test`; for whoever changes what they stand on, and before a release. What needs root, or
 // a server that is not there, is left out, and said.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";

@@ -61,7 +61,7 @@ export interface WorkerOptions {
   readonly onDrain?: () => void;
   /**
    * The NATS server has lost its store, and with it all that it knew of workers and jobs. Close the worker: one that starts anew
-   * is known again.
+   * is known again. Default: it is noted.
    */
   readonly onForgotten?: () => void;
 }
@@ -69,6 +69,9 @@ export interface WorkerOptions {
 const callSlotsMax = 4096;
 /** So many clients find a slot for each that the worker has; more share them. A thread that waits costs some 10 MB. */
 const slotsOfEach = 4;
+
+const forgotten =
+  "the NATS server's store is another than the one that this worker came to: it must be closed, and started again";
 
 /** A worker that runs in this process. */
 export interface WorkerHandle {
@@ -132,7 +135,7 @@ export async function startWorker(url: string, options: WorkerOptions = {}): Pro
     },
     onNote: options.onNote ?? (() => {}),
     ...(options.onDrain === undefined ? {} : { onDrain: options.onDrain }),
-    ...(options.onForgotten === undefined ? {} : { onForgotten: options.onForgotten }),
+    onForgotten: options.onForgotten ?? (() => options.onNote?.(forgotten)),
   });
   const { JobKeeper } = await import("./model/submitted/keeper.ts");
   const keeper = new JobKeeper(agent.connection, {

@@ -16,6 +16,10 @@ export const workerId = (n: number): WorkerId => `w${n}` as WorkerId;
 export const taskName = (task: TaskNumber): string => `t${task}`;
 export const attemptId = (task: TaskNumber, attempt: number): AttemptId => `t${task}.${attempt}` as AttemptId;
 
+/** Whether it is an id as jobs have that were left to a cluster: s1, s2, … */
+export const isSubmittedId = (text: unknown): text is string =>
+  typeof text === "string" && /^s\d{1,15}$/.test(text);
+
 const attemptPattern = /^t(\d{1,9})\.(\d{1,6})$/;
 
 /** The task and attempt numbers of `t7.2`, or null if `text` is no attempt id. */

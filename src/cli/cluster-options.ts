@@ -21,9 +21,17 @@ export function addressOf(typed: string): string {
   }
 }
 
+/** The cluster that is asked: --cluster, even ""; else SHOAL_CLUSTER, unless --state names what is here. */
+export function clusterMeant(
+  { cluster, state }: { readonly cluster?: string | undefined; readonly state?: string | undefined },
+  env: NodeJS.ProcessEnv,
+): string | undefined {
+  return cluster ?? (state === undefined ? env["SHOAL_CLUSTER"] || undefined : undefined);
+}
+
 /** Of --cluster, or else of the environment's SHOAL_CLUSTER. BAD_OPTION if neither names one. */
 export function clusterOf(typed: string | undefined, env: NodeJS.ProcessEnv): string {
-  const url = typed ?? env["SHOAL_CLUSTER"];
+  const url = clusterMeant({ cluster: typed }, env);
   if (url !== undefined && url !== "") return addressOf(url);
   throw new ShoalError("BAD_OPTION", "no cluster is named", {
     hint: "Write --cluster nats://host:port, or set SHOAL_CLUSTER; `shoal up` starts a cluster on this machine.",

@@ -2,8 +2,10 @@
 // help, and how an answer or a failure is told. The answer is the result, so it goes to standard output.
 
 import { parseArgs } from "node:util";
+import { isSubmittedId } from "../base/ids.ts";
 import { nearest } from "../base/near.ts";
 import { ShoalError } from "../errors.ts";
+import { clusterMeant } from "./cluster-options.ts";
 import { errorMembers } from "./error-json.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import type { ExitCode } from "./exit-codes.ts";
@@ -114,7 +116,9 @@ export async function perform(
       const width = isTTY === true ? Math.min(Math.max(columns || 100, widthMin), widthMax) : Infinity;
       await out.write(answer.text(paint, width));
     };
-    const cluster = shape.ofCluster === true ? clusterMeant(line, around.env) : undefined;
+    // Whatever has not the id of a submitted job is here, whichever cluster the environment names.
+    const isOfCluster = line.text.cluster !== undefined || isSubmittedId(line.argument);
+    const cluster = shape.ofCluster === true && isOfCluster ? clusterMeant(line.text, around.env) : undefined;
     if (cluster !== undefined) {
       const { askCluster } = await import("./ask-cluster.ts");
       await askCluster(cluster, line, tell);
@@ -123,12 +127,6 @@ export async function perform(
   } catch (error) {
     return await fail(error, args, around, out);
   }
-}
-
-/** Ids of submitted jobs are those of the cluster that the environment names; whatever else is asked about is here. */
-function clusterMeant({ text, argument = "" }: JobsLine, env: NodeJS.ProcessEnv): string | undefined {
-  if (text.cluster !== undefined) return text.cluster;
-  return /^s\d+$/.test(argument) && text.state === undefined ? env["SHOAL_CLUSTER"] || undefined : undefined;
 }
 
 async function fail(

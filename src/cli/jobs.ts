@@ -2,7 +2,7 @@
 
 import { formatDuration } from "../base/units.ts";
 import { loadClusterApi, loadJobsApi, type JobInfo, type SubmittedInfo } from "./api.ts";
-import { addressOf } from "./cluster-options.ts";
+import { addressOf, clusterMeant } from "./cluster-options.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { perform, type Answer, type CommandShape } from "./jobs-line.ts";
 import type { Paint } from "./paint.ts";
@@ -21,8 +21,8 @@ const shape: CommandShape = {
 
 export async function jobs(args: readonly string[], around: Surroundings): Promise<ExitCode> {
   return await perform(shape, args, around, async ({ where, text }) => {
-    const cluster = text.cluster ?? (text.state === undefined ? around.env["SHOAL_CLUSTER"] : undefined);
-    if (cluster !== undefined && cluster !== "") return await submitted(cluster);
+    const cluster = clusterMeant(text, around.env);
+    if (cluster !== undefined) return await submitted(cluster);
     const list = await (await loadJobsApi()).jobs(where);
     return {
       members: () => ({ jobs: list }),

@@ -1,6 +1,7 @@
 // The jobs of a state directory: the list, and the one that somebody means.
 
 import path from "node:path";
+import { isSubmittedId } from "../base/ids.ts";
 import { nearest } from "../base/near.ts";
 import { ShoalError } from "../errors.ts";
 import type { ParameterValue } from "../plan/job.ts";
@@ -80,7 +81,7 @@ export async function findJob(named: string | undefined, options: StateOptions):
   const entries = await listJobs(stateDir);
   if (entries.length === 0) {
     throw new ShoalError("RUN_UNKNOWN", `no job is known in ${stateDir}`, {
-      hint: isSubmitted(named)
+      hint: isSubmittedId(named)
         ? clusterHint
         : "shoal run <job.ts> runs one; --state names another state directory.",
       details: { stateDir },
@@ -94,8 +95,6 @@ export async function findJob(named: string | undefined, options: StateOptions):
   throw unknown(named, begin.length > 0 ? begin : entries, begin.length);
 }
 
-/** An id as jobs have that were left to a cluster. */
-const isSubmitted = (named = ""): boolean => /^s\d+$/.test(named);
 const clusterHint =
   "It is the id of a job that was left to a cluster: add --cluster nats://…, or set SHOAL_CLUSTER.";
 
@@ -116,7 +115,7 @@ function unknown(named: string, entries: readonly JobEntry[], matches: number): 
   const near = nearest(named, names) ?? names.find((name) => letters(name) === letters(named)) ?? null;
   const suggestion = near === null ? "" : `; did you mean ${JSON.stringify(near)}?`;
   return new ShoalError("RUN_UNKNOWN", `no job ${JSON.stringify(shown)} is known${suggestion}`, {
-    ...(isSubmitted(named) ? { hint: clusterHint } : {}),
+    ...(isSubmittedId(named) ? { hint: clusterHint } : {}),
     details: { received: shown, near },
   });
 }

@@ -68,6 +68,7 @@ class Cluster implements Driver {
           localize: (payload) => payload,
           runtime: "",
           onNote: () => {},
+          onForgotten: () => {},
         }),
       ),
     );

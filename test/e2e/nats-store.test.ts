@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ClusterConnection } from "../../src/driver/nats/connection.ts";
 import { shoal as built } from "../kit/built.ts";
 import { startNats, type NatsServer } from "../kit/nats.ts";
+import { until } from "../kit/processes.ts";
 import { booksDir, Project } from "./harness.ts";
 
 const counting = `import { existsSync } from "node:fs";
@@ -62,6 +63,13 @@ test("a server that lost its store: a worker that came to the old one says so an
   const url = `${forgetful.url}/lost`;
   const start = () => project.start("worker", "--cluster", url, "--slots", "1");
   const before = start();
+  const notes: string[] = [];
+  const embedded = await built.startWorker(url, {
+    slots: 1,
+    directory: project.at("embedded"),
+    onNote: (line) => void notes.push(line),
+  });
+  let after: ReturnType<typeof start> | null = null;
   try {
     await before.said("is ready");
     await forgetful.kill();
@@ -70,7 +78,9 @@ test("a server that lost its store: a worker that came to the old one says so an
     const { code, stderr } = await before.ended;
     expect(code).toBe(1);
     expect(stderr).toContain("the NATS server's store is another than the one that this worker came to");
-    const after = start();
+    await until("the one in this program is told", () => notes.some((line) => /must be closed/.test(line)));
+    await embedded.close();
+    after = start();
     await after.said("is ready");
     const { code: ran } = await project.shoal("run", "count.ts", "--cluster", url);
     expect(ran).toBe(0);
@@ -78,6 +88,8 @@ test("a server that lost its store: a worker that came to the old one says so an
     expect((await after.ended).code).toBe(0);
   } finally {
     before.process.kill("SIGKILL");
+    after?.process.kill("SIGKILL");
+    await embedded.close();
     await forgetful.close();
   }
 });

@@ -49,6 +49,7 @@ async function open(): Promise<void> {
     localize: (payload) => payload,
     runtime: "",
     onNote: (line) => void notes.push(line),
+    onForgotten: () => {},
   });
   connection = await ClusterConnection.open(url, "a test");
 }

@@ -110,6 +110,10 @@ test("a job is left, followed, and asked about; its output is that of one machin
   expect((await bare(named, "jobs")).stdout).toMatch(/s\d+ +count +succeeded/);
   expect((await bare(named, "jobs", "--state", project.at(".shoal"))).stdout).toContain("No jobs yet");
   expect((await bare(named, "why")).stderr).toContain("no job is known in");
+  expect(await bare(named, "jobs", "--cluster", "")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("BAD_OPTION"),
+  });
   expect((await bare({}, "why", id)).stderr).toContain("add --cluster nats://…, or set SHOAL_CLUSTER");
   expect((await ask("why", "s99")).stderr).toContain('no submitted job "s99" is known');
 });

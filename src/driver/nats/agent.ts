@@ -44,7 +44,7 @@ export interface AgentOptions extends Omit<SlotPoolOptions, "onPrint"> {
   /** Somebody asked for it to be drained (`shoal drain`). */
   readonly onDrain?: () => void;
   /** The server's store is another than the one that this worker came to: nobody knows it any more. */
-  readonly onForgotten?: () => void;
+  readonly onForgotten: () => void;
   /** Something that whoever runs the worker should know. */
   readonly onNote: (line: string) => void;
 }
@@ -115,7 +115,7 @@ export class Agent {
       options.onNote(isAway ? "NATS is away" : "NATS is back");
       if (!isAway && !this.isClosed) this.comeIn();
     };
-    connection.onForgotten = () => options.onForgotten?.();
+    connection.onForgotten = () => options.onForgotten();
   }
 
   get worker(): WorkerId {

@@ -255,13 +255,13 @@ export class ClusterConnection {
     await within(closingMs, this.nc.close());
   }
 
-  /** What another file does with the client, tried again like everything here. */
+  /** What another file does with the client, tried again like everything here; `waitsForRoom`: as long if the store is full. */
   async use<T>(what: string, act: (nc: NatsConnection) => Promise<T>, waitsForRoom = false): Promise<T> {
-    return await this.patiently(what, () => act(this.nc), waitsForRoom ? patienceMs : fullPatienceMs);
+    return await this.patiently(what, () => act(this.nc), waitsForRoom);
   }
 
   /** Does it again, with growing pauses, while what fails may succeed later. CLUSTER_FAILED, CLUSTER_REFUSED. */
-  private async patiently<T>(what: string, act: () => Promise<T>, fullMs = fullPatienceMs): Promise<T> {
+  private async patiently<T>(what: string, act: () => Promise<T>, waitsForRoom = false): Promise<T> {
     const began = performance.now();
     const isCluster = this.nc.info?.cluster !== undefined;
     for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, pauseMaxMs)) {
@@ -273,7 +273,7 @@ export class ClusterConnection {
           const message = `the NATS server does not allow this role ${this.denied.what} (${what})`;
           throw new ShoalError("CLUSTER_REFUSED", message, { cause: error });
         }
-        const patience = isFull(error, isCluster) ? fullMs : patienceMs;
+        const patience = isFull(error, isCluster) && !waitsForRoom ? fullPatienceMs : patienceMs;
         if (this.nc.isClosed() || !isRetryable(error) || performance.now() > began + patience) {
           const { text, ...hint } = toldOf(error, isCluster);
           throw new ShoalError("CLUSTER_FAILED", `${what} failed: ${text}`, { cause: error, ...hint });
@@ -304,8 +304,8 @@ export class ClusterConnection {
     // Read from its leader only (`allow_direct`): a copy may not have yet what was written a moment ago.
     const options = { history: 1, replicas: this.replicas, allow_direct: false };
     const stream = `KV_${bucket}`;
-    await this.maker.make(stream, () => buckets.create(bucket, options));
-    const { created } = await (await streamsOf(this.nc)).info(stream);
+    const told = await this.maker.make(stream, () => buckets.create(bucket, options));
+    const created = told ?? (await (await streamsOf(this.nc)).info(stream)).created;
     const isAnother = this.bucketMade !== null && this.bucketMade !== created;
     this.bucketMade = created;
     if (isAnother) this.onForgotten();

@@ -5,8 +5,8 @@
 import { jetstream } from "@nats-io/jetstream";
 import { headers, type NatsConnection } from "@nats-io/transport-node";
 import type { ClusterConnection } from "./connection.ts";
-import { isConflict, isMissingStream, textOf } from "./nats-errors.ts";
-import { asking, streamsOf } from "./streams.ts";
+import { isConflict, isMissingStream } from "./nats-errors.ts";
+import { asking, nextMessage, streamsOf } from "./streams.ts";
 
 const appendTimeoutMs = 3000;
 
@@ -81,7 +81,7 @@ export async function* readJournal(
 ): AsyncGenerator<JournalMessage & { readonly seq: number }> {
   let window = 1;
   for (let from = first; ;) {
-    const asked = Array.from({ length: window }, (_, n) => nextMessage(connection, job, from + n));
+    const asked = Array.from({ length: window }, (_, n) => messageOf(connection, job, from + n));
     const before = from;
     for (const message of await Promise.all(asked)) {
       // What has been appended since then is behind the answers that lack it: it would not be in order.
@@ -95,22 +95,15 @@ export async function* readJournal(
 }
 
 /** The job's next message from that number on; null: there is none yet. */
-async function nextMessage(
+async function messageOf(
   connection: ClusterConnection,
   job: string,
   from: number,
 ): Promise<(JournalMessage & { readonly seq: number }) | null> {
   const { journals } = connection.subjects;
-  const wanted = { seq: from, next_by_subj: connection.subjects.journal(job) };
-  const message = await connection.use(`reading the journal of ${job}`, async (nc) => {
-    const streams = await streamsOf(nc);
-    try {
-      return await streams.getMessage(journals, wanted as never);
-    } catch (error) {
-      if (/message not found|no message found/i.test(textOf(error))) return null;
-      throw error;
-    }
-  });
+  const message = await connection.use(`reading the journal of ${job}`, async (nc) =>
+    nextMessage(await streamsOf(nc), journals, connection.subjects.journal(job), from),
+  );
   if (message === null) return null;
   const { seq, header, data } = message;
   const told = header as typeof header | undefined;

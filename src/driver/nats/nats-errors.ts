@@ -13,6 +13,10 @@ export const isConflict = (error: unknown): boolean =>
 /** The leader of all servers knows no such stream. It may yet: see streams.ts. */
 export const isMissingStream = (error: unknown): boolean => /stream not found/i.test(textOf(error));
 
+/** The stream answered, and has no such message. */
+export const isMissingMessage = (error: unknown): boolean =>
+  /no message found|message not found|sequence \d+ not found/i.test(textOf(error));
+
 const tooFewHint =
   "On a cluster of NATS servers three copies are kept: start three of them, or add ?replicas=1 to the address.";
 const fullHint =

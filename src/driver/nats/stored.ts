@@ -7,8 +7,7 @@ import type { ObjectStore } from "@nats-io/obj";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { createHash } from "node:crypto";
 import { inTurns } from "../../base/in-turns.ts";
-import { textOf } from "./nats-errors.ts";
-import { streamsOf } from "./streams.ts";
+import { nextMessage, streamsOf, unlessGone } from "./streams.ts";
 
 /** Keys of a bucket that begin so; some of them may be deleted. `prefix` ends with a dot. */
 export async function keysIn(nc: NatsConnection, bucket: string, prefix: string): Promise<string[]> {
@@ -35,7 +34,7 @@ export async function readObject(
   const chunks: Uint8Array[] = [];
   let from = 1;
   while (chunks.length < info.chunks) {
-    const message = await nextChunk(streams, store, info.nuid, from);
+    const message = await nextMessage(streams, `OBJ_${store}`, chunksOf(store, info.nuid), from);
     if (message === null) throw new Error(`${name} is not available as a whole`);
     chunks.push(message.data);
     from = message.seq + 1;
@@ -76,6 +75,8 @@ export async function deleteObjects(nc: NatsConnection, store: string, prefix: s
   await inTurns(names, objectsAtOnce, (name) => deleteObject(nc, store, name));
 }
 
+const chunksOf = (store: string, nuid: string): string => `$O.${store}.C.${nuid}`;
+
 /** Of so few chunks each is deleted for itself. */
 const chunksOneByOne = 4;
 
@@ -88,37 +89,19 @@ export async function deleteObject(nc: NatsConnection, store: string, name: stri
   const streams = await streamsOf(nc);
   const coded = Buffer.from(name).toString("base64url");
   const subject = `$O.${store}.M.${coded.padEnd(Math.ceil(coded.length / 4) * 4, "=")}`;
-  const note = await orNull(streams.getMessage(stream, { last_by_subj: subject }));
+  const note = await unlessGone(streams.getMessage(stream, { last_by_subj: subject }));
   if (note === null) return;
   const { nuid, chunks } = note.json<{ readonly nuid: string; readonly chunks: number }>();
-  if (chunks > chunksOneByOne) await streams.purge(stream, { filter: `$O.${store}.C.${nuid}` });
+  if (chunks > chunksOneByOne) await streams.purge(stream, { filter: chunksOf(store, nuid) });
   else {
     for (let n = 0, from = 1; n < chunks; n++) {
-      const chunk = await nextChunk(streams, store, nuid, from);
+      const chunk = await nextMessage(streams, stream, chunksOf(store, nuid), from);
       if (chunk === null) break;
-      await orNull(streams.deleteMessage(stream, chunk.seq, false));
+      await unlessGone(streams.deleteMessage(stream, chunk.seq, false));
       from = chunk.seq + 1;
     }
   }
-  await orNull(streams.deleteMessage(stream, note.seq, false));
-}
-
-type Streams = Awaited<ReturnType<typeof streamsOf>>;
-type Found = Awaited<ReturnType<Streams["getMessage"]>>;
-
-const nextChunk = async (streams: Streams, store: string, nuid: string, from: number): Promise<Found> => {
-  const wanted = { seq: from, next_by_subj: `$O.${store}.C.${nuid}` };
-  return await orNull(streams.getMessage(`OBJ_${store}`, wanted as never));
-};
-
-/** Null: there is no such message, or not any more. */
-async function orNull<T>(asked: Promise<T>): Promise<T | null> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (/not found|no message found|404/i.test(textOf(error))) return null;
-    throw error;
-  }
+  await unlessGone(streams.deleteMessage(stream, note.seq, false));
 }
 
 async function objectsIn(nc: NatsConnection, store: string): Promise<string[]> {

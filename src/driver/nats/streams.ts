@@ -10,7 +10,7 @@
 import { jetstreamManager, type JetStreamManager, type JetStreamManagerOptions } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { objectInBytes } from "./json.ts";
-import { isMissingStream } from "./nats-errors.ts";
+import { isMissingMessage, isMissingStream } from "./nats-errors.ts";
 
 /**
  * Whether JetStream is there is asked when a connection is opened, and not each time: its leader may be about to be chosen
@@ -19,8 +19,33 @@ import { isMissingStream } from "./nats-errors.ts";
  */
 export const asking: JetStreamManagerOptions = { checkAPI: false, timeout: 2000 };
 
-export const streamsOf = async (nc: NatsConnection): Promise<JetStreamManager["streams"]> =>
+type Streams = JetStreamManager["streams"];
+type StoredMessage = NonNullable<Awaited<ReturnType<Streams["getMessage"]>>>;
+
+export const streamsOf = async (nc: NatsConnection): Promise<Streams> =>
   (await jetstreamManager(nc, asking)).streams;
+
+/** The first message of a subject from that number on; null: there is none. */
+export async function nextMessage(
+  streams: Streams,
+  stream: string,
+  subject: string,
+  from: number,
+): Promise<StoredMessage | null> {
+  // The servers know both together, the client's types do not.
+  const wanted = { seq: from, next_by_subj: subject } as never;
+  return await unlessGone(streams.getMessage(stream, wanted));
+}
+
+/** Null: there is no such message, or not any more. That there is no such stream is another matter. */
+export async function unlessGone<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (isMissingMessage(error)) return null;
+    throw error;
+  }
+}
 
 /** Elections take 4 to 9 s, and begin together when the server dies that leads everything. */
 const sureMs = 5000;
@@ -36,17 +61,20 @@ export class StreamMaker {
     this.nc = nc;
   }
 
-  /** Has `make` make the stream if it is certainly not there. Rejects if nobody can tell. */
-  async make(name: string, make: () => Promise<unknown>): Promise<void> {
+  /**
+   * Has `make` make the stream if it is certainly not there. Returns when it was made, where its server said so by the
+   * way. Rejects if nobody can tell.
+   */
+  async make(name: string, make: () => Promise<unknown>): Promise<string | null> {
     const streams = await streamsOf(this.nc);
     try {
-      await streams.info(name);
-      return;
+      return (await streams.info(name)).created;
     } catch (error) {
       if (!isMissingStream(error)) throw error;
     }
-    if (this.nc.info?.cluster !== undefined && (await this.isThere(name))) return;
-    await make();
+    const isThere = this.nc.info?.cluster !== undefined && (await this.isThere(name));
+    if (!isThere) await make();
+    return null;
   }
 
   /** What one stream was waited for counts for the next. */

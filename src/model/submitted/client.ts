@@ -137,15 +137,15 @@ const lookEveryMs = 1000;
 /** Looks at a job of which nothing was heard, after which it is told if nobody leads it. */
 const silentLooks = 5;
 
-/** Whether some worker says that it leads the job; null: workers are there that cannot tell. */
-export async function isLed(connection: ClusterConnection, id: string): Promise<boolean | null> {
-  return isLedBy(await askWorkers(connection), id);
-}
+/** Whether all workers say that they do not lead the job. Those of older versions say nothing. */
+const isUnled = (workers: readonly Pick<WorkerInfo, "leads">[], id: string): boolean =>
+  workers.every(({ leads }) => leads?.includes(id) === false);
 
-export function isLedBy(workers: readonly Pick<WorkerInfo, "leads">[], id: string): boolean | null {
-  if (workers.some(({ leads }) => leads?.includes(id) === true)) return true;
-  return workers.some(({ leads }) => leads === undefined) ? null : false;
-}
+/** Whether it should be led, and is not. */
+export const isAbandoned = (
+  { id, state }: SubmittedJob,
+  workers: readonly Pick<WorkerInfo, "leads">[],
+): boolean => state === "running" && isUnled(workers, id);
 
 /** Settles when the job is over: its record, which says how. Aborting the signal ends the following, not the job. */
 export async function followJob(
@@ -181,7 +181,7 @@ export async function followJob(
       const { record } = await readRecord(connection, id);
       if (isOver(record)) return record;
       if (!isAlone && silent > 0 && silent % silentLooks === 0) {
-        isAlone = (await isLed(connection, id)) === false;
+        isAlone = isUnled(await askWorkers(connection), id);
         if (isAlone) note(`${nobodyLeads(record)}: shoal workers tells which there are`);
       }
       await new Promise<void>((resolve, reject) => {
@@ -255,8 +255,8 @@ export async function withJournal<T>(
   try {
     const stream = new JournalStream(connection, id, 0, () => {});
     await stream.restore(path.join(stateDir, jobsFolder));
-    const isUnled = record.state === "running" && (await isLed(connection, id)) === false;
-    const run = await summarize(stateDir, record, isUnled);
+    const workers = record.state === "running" ? await askWorkers(connection) : [];
+    const run = await summarize(stateDir, record, isAbandoned(record, workers));
     if (run === null) {
       throw new ShoalError("RUN_UNFINISHED", `${id} has not begun: it is ${record.state}`, {
         hint: "It begins when a worker is free to lead it.",

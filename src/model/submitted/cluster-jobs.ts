@@ -5,7 +5,7 @@ import { askWorkers, type WorkerInfo } from "../../driver/nats/held.ts";
 import {
   cancelJob,
   followJob,
-  isLedBy,
+  isAbandoned,
   nobodyLeads,
   resultOf,
   withJournal,
@@ -117,10 +117,7 @@ function infoOf(record: SubmittedJob, workers: readonly WorkerInfo[]): Submitted
     endedAt,
     leader,
     leaders: epoch,
-    waits:
-      isRunning(record) && isLedBy(workers, record.id) === false
-        ? nobodyLeads(record)
-        : (record.waits ?? null),
+    waits: isAbandoned(record, workers) ? nobodyLeads(record) : (record.waits ?? null),
     output,
     error: error === null ? null : { code: error.code ?? null, message: error.message },
   };

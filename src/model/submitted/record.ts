@@ -1,6 +1,7 @@
 // What a cluster knows of a submitted job: one value of its bucket, changed by compare-and-set. What the job does is in
 // its journal; this is what lists show, and what a leader needs to begin.
 
+import { isSubmittedId } from "../../base/ids.ts";
 import type { ErrorData } from "../../errors.ts";
 import { ShoalError } from "../../errors.ts";
 import type { ParameterValue } from "../../plan/job.ts";
@@ -58,7 +59,6 @@ export const leaseKey = (id: string): string => `lease.${id}`;
 export const jobsFolder = "jobs";
 export const valueName = (id: string): string => `${id}/value`;
 
-const isJobId = (value: unknown): value is string => typeof value === "string" && /^s\d{1,15}$/.test(value);
 const isBundleHash = (value: unknown): boolean => typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
 
 export const isOver = ({ state }: SubmittedJob): boolean =>
@@ -106,7 +106,7 @@ function isRecord(
   const { id, description, bundle, directory, parameters, options, submittedAt, endedAt, leader } = value;
   const { epoch, run, error, output, hasValue, command, mounts, countedFrom, waits = null } = value;
   return (
-    isJobId(id) &&
+    isSubmittedId(id) &&
     isObject(description) &&
     typeof description["name"] === "string" &&
     isBundleHash(bundle) &&
@@ -153,7 +153,7 @@ export async function readRecord(
   connection: ClusterConnection,
   id: string,
 ): Promise<{ readonly record: SubmittedJob; readonly revision: number }> {
-  const found = isJobId(id) ? await connection.getKey(jobKey(id)) : null;
+  const found = isSubmittedId(id) ? await connection.getKey(jobKey(id)) : null;
   if (found === null) {
     throw new ShoalError("RUN_UNKNOWN", `no submitted job ${JSON.stringify(id.slice(0, 100))} is known`, {
       hint: "shoal jobs --cluster … lists them.",
