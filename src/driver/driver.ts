@@ -118,7 +118,7 @@ export interface DriverJob {
   discard(attempt: AttemptId): void;
   /** Aborting it cancels the job. */
   readonly signal: AbortSignal;
-  /** Sees every event and effect, in order. Must be quick and must not throw. */
+  /** Sees every event and effect, in order, up to the one that finishes the job. Must be quick and must not throw. */
   observe(entry: LogEntry): void;
 }
 

@@ -178,6 +178,12 @@ export function conformance(factory: DriverFactory): void {
       expect(effects(log, "AssignAttempt").map(({ attempt }) => attempt)).toContain("t1.2");
     });
 
+    it("a job that is over before all slots are ready: its log ends with it", async () => {
+      const { outcome, log } = await run({ stages: [stage("only", 1)], slots: 8 });
+      expect(outcome).toEqual({ kind: "succeeded" });
+      expectSoundLog(log);
+    });
+
     it("an abort ends what runs, commits nothing, and the outcome is cancelled", async () => {
       const { outcome, commits } = await run({
         script: { t0: { end: "hang" }, t1: { end: "hang" } },

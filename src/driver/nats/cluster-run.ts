@@ -134,7 +134,6 @@ export class ClusterRun {
       await this.dismiss(ended);
       return ended;
     } finally {
-      this.isOver = true;
       job.signal.removeEventListener("abort", cancel);
       this.timers.end();
       unsubscribe();
@@ -197,7 +196,7 @@ export class ClusterRun {
     // Entries of our own log are named by negative numbers in a worker's.
     const causeOf = (cause: number | null): number | null =>
       cause === null ? null : cause < 0 ? -cause : (guest.entries.get(cause) ?? null);
-    for (const entry of message.log ?? []) {
+    for (const entry of this.isOver ? [] : (message.log ?? [])) {
       guest.entries.set(entry.id, this.loop.merge(entry, causeOf(entry.cause)));
       if (guest.entries.size > entriesMax) guest.entries.delete(guest.entries.keys().next().value!);
     }
@@ -267,6 +266,7 @@ export class ClusterRun {
         );
         return;
       case "FinishJob":
+        this.isOver = true; // at once: messages that came together with its cause are given before anybody awaits it
         return this.resolve(effect.outcome);
       case "EventIgnored":
       case "NoteDecision":
@@ -308,7 +308,6 @@ export class ClusterRun {
 
   /** Tells every worker to leave, and waits until none of the job's attempts runs any more. */
   private async dismiss(outcome: JobOutcome): Promise<void> {
-    this.isOver = true;
     const keeps = outcome.kind === "succeeded" ? {} : { keeps: true as const };
     for (const worker of this.guests.keys()) this.door.say(worker, { kind: "stop", ...keeps, cause: null });
     await new Promise<void>((resolve) => {
@@ -328,8 +327,9 @@ export class ClusterRun {
     }
   }
 
+  /** What comes while the workers leave is no part of the job any more. */
   private post(event: CoordinatorEvent, cause: number | null): void {
-    this.loop.post("coordinator", event, cause);
+    if (!this.isOver) this.loop.post("coordinator", event, cause);
   }
 }
 
