@@ -3,8 +3,8 @@
 //
 //   node scripts/rehearse.mjs [--only bench/idle.mjs,test/chaos/…]
 //
-// About a quarter of an hour. Not part of `npm test`; for whoever changes what they stand on, and before a release. What needs root, or
-// a server that is not there, is left out, and said.
+// About a quarter of an hour. Not part of `npm test`; for whoever changes what they stand on, and before a release. What
+// needs root, or a server that is not there, is left out, and said.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import path from "node:path";

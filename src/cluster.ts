@@ -61,17 +61,23 @@ export interface WorkerOptions {
   readonly onDrain?: () => void;
   /**
    * The NATS server has lost its store, and with it all that it knew of workers and jobs. Close the worker: one that starts anew
-   * is known again. Default: it is noted.
+   * is known again. Default: it is noted. The error is CLUSTER_FAILED.
    */
-  readonly onForgotten?: () => void;
+  readonly onForgotten?: (error: ShoalError) => void;
 }
 
 const callSlotsMax = 4096;
 /** So many clients find a slot for each that the worker has; more share them. A thread that waits costs some 10 MB. */
 const slotsOfEach = 4;
 
-const forgotten =
-  "the NATS server's store is another than the one that this worker came to: it must be closed, and started again";
+const forgotten = (): ShoalError =>
+  new ShoalError(
+    "CLUSTER_FAILED",
+    "the NATS server's store is another than the one that this worker came to",
+    {
+      hint: "Start the worker again: it comes as a new one. Jobs that were left to the cluster are forgotten: submit them again.",
+    },
+  );
 
 /** A worker that runs in this process. */
 export interface WorkerHandle {
@@ -135,7 +141,11 @@ export async function startWorker(url: string, options: WorkerOptions = {}): Pro
     },
     onNote: options.onNote ?? (() => {}),
     ...(options.onDrain === undefined ? {} : { onDrain: options.onDrain }),
-    onForgotten: options.onForgotten ?? (() => options.onNote?.(forgotten)),
+    onForgotten: () => {
+      const error = forgotten();
+      if (options.onForgotten !== undefined) options.onForgotten(error);
+      else options.onNote?.(`${error.message}: it must be closed, and started again`);
+    },
   });
   const { JobKeeper } = await import("./model/submitted/keeper.ts");
   const keeper = new JobKeeper(agent.connection, {

@@ -56,12 +56,11 @@ export async function worker(args: readonly string[], around: Surroundings): Pro
     // The timer keeps the process alive: the connection alone does not while NATS is away.
     const alive = setInterval(() => {}, 60_000);
     try {
-      const onForgotten = (): void => giveUp(forgotten());
       const handle = await api.startWorker(url, {
         ...optionsOf(line),
         onNote: note,
         onDrain: leave,
-        onForgotten,
+        onForgotten: giveUp,
       });
       note(`${handle.id} is ready`);
       await told.catch(async (error: unknown) => {
@@ -78,15 +77,6 @@ export async function worker(args: readonly string[], around: Surroundings): Pro
     }
   });
 }
-
-const forgotten = (): ShoalError =>
-  new ShoalError(
-    "CLUSTER_FAILED",
-    "the NATS server's store is another than the one that this worker came to",
-    {
-      hint: "Start the worker again: it comes as a new one. Jobs that were left to the cluster are forgotten: submit them again.",
-    },
-  );
 
 function optionsOf(line: JobsLine): Record<string, unknown> {
   const { text } = line;

@@ -24,6 +24,7 @@ import { readJournal } from "../../store/journal/read.ts";
 import {
   commandKey,
   isOver,
+  isRunning,
   jobKey,
   jobsFolder,
   parseRecord,
@@ -142,10 +143,8 @@ const isUnled = (workers: readonly Pick<WorkerInfo, "leads">[], id: string): boo
   workers.every(({ leads }) => leads?.includes(id) === false);
 
 /** Whether it should be led, and is not. */
-export const isAbandoned = (
-  { id, state }: SubmittedJob,
-  workers: readonly Pick<WorkerInfo, "leads">[],
-): boolean => state === "running" && isUnled(workers, id);
+export const isAbandoned = (record: SubmittedJob, workers: readonly Pick<WorkerInfo, "leads">[]): boolean =>
+  isRunning(record) && isUnled(workers, record.id);
 
 /** Settles when the job is over: its record, which says how. Aborting the signal ends the following, not the job. */
 export async function followJob(
@@ -255,7 +254,7 @@ export async function withJournal<T>(
   try {
     const stream = new JournalStream(connection, id, 0, () => {});
     await stream.restore(path.join(stateDir, jobsFolder));
-    const workers = record.state === "running" ? await askWorkers(connection) : [];
+    const workers = isRunning(record) ? await askWorkers(connection) : [];
     const run = await summarize(stateDir, record, isAbandoned(record, workers));
     if (run === null) {
       throw new ShoalError("RUN_UNFINISHED", `${id} has not begun: it is ${record.state}`, {

@@ -11,7 +11,7 @@ import {
   withJournal,
   type FollowOptions,
 } from "./client.ts";
-import { listRecords, readRecord, type SubmittedJob, type SubmittedState } from "./record.ts";
+import { isRunning, listRecords, readRecord, type SubmittedJob, type SubmittedState } from "./record.ts";
 
 /** A job that was left to a cluster. */
 export interface SubmittedInfo {
@@ -102,8 +102,6 @@ export class ClusterJobs {
     await this.connection.close();
   }
 }
-
-const isRunning = ({ state }: SubmittedJob): boolean => state === "running";
 
 /** `workers`: those that were asked, if it runs. */
 function infoOf(record: SubmittedJob, workers: readonly WorkerInfo[]): SubmittedInfo {

@@ -64,6 +64,8 @@ const isBundleHash = (value: unknown): boolean => typeof value === "string" && /
 export const isOver = ({ state }: SubmittedJob): boolean =>
   state === "succeeded" || state === "failed" || state === "cancelled";
 
+export const isRunning = ({ state }: SubmittedJob): boolean => state === "running";
+
 /** STATE_NEWER; CLUSTER_FAILED if it is no record. */
 export function parseRecord(text: string): SubmittedJob {
   const record = objectIn(text);

@@ -1,6 +1,13 @@
 // One request to a store, tried again while that can help.
 
+import { isShoalError } from "../../errors.ts";
 import { setTimeout as wait } from "node:timers/promises";
+
+/** What a store calls that which has become one of our errors. */
+export function storesWordFor(error: unknown): string | null {
+  if (!isShoalError(error)) return null;
+  return (error.details as { error?: string } | undefined)?.error ?? null;
+}
 
 const triesMax = 8;
 const pauseMaxMs = 5000;

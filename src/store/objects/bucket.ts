@@ -9,7 +9,7 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import { inTurns } from "../../base/in-turns.ts";
 import { ShoalError } from "../../errors.ts";
 import type { ObjectPlace, StoreSettings } from "../../protocol/place.ts";
-import { again } from "./again.ts";
+import { again, storesWordFor } from "./again.ts";
 import type { Abilities, Listing, ObjectInfo, ObjectStore } from "./object-store.ts";
 
 type Sdk = typeof import("@aws-sdk/client-s3");
@@ -170,8 +170,7 @@ export class Bucket implements ObjectStore {
       await this.copyWhole(from, to, size);
       return true;
     } catch (error) {
-      const { details } = error as { details?: { error?: string } };
-      if (details?.error === "NoSuchKey") return false;
+      if (storesWordFor(error) === "NoSuchKey") return false;
       throw error;
     }
   }

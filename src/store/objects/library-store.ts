@@ -7,7 +7,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { inTurns } from "../../base/in-turns.ts";
 import { isShoalError, ShoalError } from "../../errors.ts";
-import { again } from "./again.ts";
+import { again, storesWordFor } from "./again.ts";
 import { askLibrary, endedCode, LibraryError } from "./library-process.ts";
 import type { Ask, EntryData, MetadataData } from "./library-process.ts";
 import type { Frame } from "./library-frames.ts";
@@ -106,7 +106,7 @@ export class LibraryStore implements ObjectStore {
       });
       return true;
     } catch (error) {
-      if (kindOf(error) !== "ConditionNotMatch") throw error;
+      if (storesWordFor(error) !== "ConditionNotMatch") throw error;
       // A try before this one may have come through without its answer: then what is there is ours.
       return (await this.readText(key)) === text;
     }
@@ -188,7 +188,8 @@ export class LibraryStore implements ObjectStore {
     try {
       return await this.ask(what, ask, signal);
     } catch (error) {
-      if (["NotFound", "ConditionNotMatch", "RangeNotSatisfied"].includes(kindOf(error) ?? "")) return null;
+      if (["NotFound", "ConditionNotMatch", "RangeNotSatisfied"].includes(storesWordFor(error) ?? ""))
+        return null;
       throw error;
     }
   }
@@ -248,12 +249,6 @@ function partsOf({ message }: Error): { kind: string; isTemporary: boolean; text
     .replace(/\?[^\s)"]*/g, "?…")
     .trim();
   return { kind, isTemporary: how === "temporary" || kind === "RateLimited", text };
-}
-
-/** Of what the library said, also after it became one of our errors. */
-function kindOf(error: unknown): string | null {
-  if (!isShoalError(error)) return null;
-  return (error.details as { error?: string } | undefined)?.error ?? null;
 }
 
 function isTransient(error: unknown): boolean {
